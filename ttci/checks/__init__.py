@@ -1,0 +1,1 @@
+"""The checks: pure functions, tensors or timings in, findings out."""

@@ -1,0 +1,99 @@
+"""The ``ttci`` command: parse, call one function, catch in one place."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from ttci import __version__, commands
+from ttci.errors import TtciError
+from ttci.manifest import DEFAULT_PATH
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    own, pytest_args = _split_at_dashes(list(sys.argv[1:] if arguments is None else arguments))
+    options = _parser().parse_args(own)
+    options.pytest_args = pytest_args
+    try:
+        return int(options.command(options))
+    except TtciError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; what had finished is in the pair's run.json", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    position = arguments.index("--")
+    return arguments[:position], arguments[position + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ttci",
+        description="CI for accelerator models: declare modules once, check them on every device.",
+    )
+    parser.add_argument("--version", action="version", version=f"ttci {__version__}")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    listing = _command(
+        subparsers, "list", "what is tested, on what, against which targets", commands.list_models
+    )
+    listing.add_argument("models", nargs="*", metavar="MODEL")
+    listing.add_argument("--tests", action="store_true", help="import the models and list their tests too")
+    _add_json(listing)
+
+    check = _command(subparsers, "check", "import the models and check every declaration", commands.check)
+    check.add_argument("models", nargs="*", metavar="MODEL")
+
+    run = _command(subparsers, "run", "run pairs here; arguments after -- go to pytest", commands.run)
+    _add_choice(run)
+    run.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR")
+
+    planning = _command(subparsers, "plan", "which pairs run, where, and which do not", commands.plan_jobs)
+    _add_choice(planning)
+    _add_json(planning)
+
+    report = _command(subparsers, "report", "a table of pairs, from their folders", commands.report)
+    report.add_argument("folders", nargs="*", type=Path, default=[Path("reports")], metavar="DIR")
+    _add_json(report)
+
+    doctor = _command(
+        subparsers, "doctor", "what is installed here and what each device lacks", commands.doctor
+    )
+    _add_json(doctor)
+    return parser
+
+
+def _command(
+    subparsers: Subparsers, name: str, help_text: str, function: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(
+        name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}."
+    )
+    parser.add_argument("--manifest", type=Path, default=DEFAULT_PATH, metavar="PATH")
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="names or globs; every model where none")
+    parser.add_argument("--device", action="append", default=[], dest="devices", metavar="NAME")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for a machine to read")

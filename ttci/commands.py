@@ -1,0 +1,226 @@
+"""What each ttci command does; the command line parses and calls these."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ttci import __version__
+from ttci.errors import DeviceUnavailableError, ExitCode, InputError, Mistake, NothingMatchedError, TtciError
+from ttci.manifest import Manifest, Pair, TestTargets, load_manifest, select
+from ttci.plan import Plan, missing, plan
+from ttci.report.table import align
+
+if TYPE_CHECKING:
+    from ttci.testing.config import ModuleTest
+
+
+def list_models(options: Namespace) -> ExitCode:
+    """Print the pairs with their targets and, when asked, the tests of each model."""
+    manifest = load_manifest(options.manifest)
+    pairs = _all_pairs(manifest, options.models)
+    tests = {model: _tests_of(manifest, model) for model in _models(pairs)} if options.tests else {}
+    if options.json:
+        print(json.dumps(_as_json(manifest, pairs, tests), indent=2))
+        return ExitCode.OK
+    print(align([("pair", "backend", "here", "source"), *(_pair_row(manifest, pair) for pair in pairs)]))
+    targets = [row for pair in pairs for row in _target_rows(manifest, pair)]
+    if targets:
+        print("\n" + align([("target of", "test", "metric", "value"), *targets]))
+    for model, declared in tests.items():
+        print(
+            f"\n{model}\n"
+            + align([("test", "module", "input", "checks", "targets in code"), *map(_test_row, declared)])
+        )
+    return ExitCode.OK
+
+
+def check(options: Namespace) -> ExitCode:
+    """Import every model and check its declarations and targets; all mistakes in one go."""
+    manifest = load_manifest(options.manifest)
+    mistakes: list[Mistake] = []
+    for model in _models(_all_pairs(manifest, options.models)):
+        try:
+            tests = _tests_of(manifest, model)
+        except InputError as error:
+            mistakes += error.mistakes
+        else:
+            print(f"{model}: {len(tests)} tests, {sum(len(test.checks) for test in tests)} checks")
+    if mistakes:
+        raise InputError(mistakes)
+    return ExitCode.OK
+
+
+def plan_jobs(options: Namespace) -> ExitCode:
+    """Print the jobs of a choice: for a person, or as a GitHub Actions matrix."""
+    jobs = plan(load_manifest(options.manifest), options.models, options.devices)
+    if options.json:
+        print(json.dumps({"include": [job.as_matrix_entry() for job in jobs.jobs]}))
+        return ExitCode.OK
+    rows = [
+        (
+            str(job.pair),
+            job.environment,
+            " ".join(job.runs_on),
+            f"{job.timeout_minutes} min",
+            job.missing or "here",
+        )
+        for job in jobs.jobs
+    ]
+    print(align([("pair", "environment", "runs on", "time-out", "here"), *rows]))
+    _print_left_out(jobs.left_out)
+    return ExitCode.OK
+
+
+def run(options: Namespace) -> ExitCode:
+    """Run the chosen pairs that are here, one after the other, and print how each ended."""
+    from ttci.report.pairs import pair_table
+    from ttci.results import read_run
+    from ttci.run import PairFolder, run_pair, worst
+
+    manifest = load_manifest(options.manifest)
+    jobs = plan(manifest, options.models, options.devices)
+    _print_left_out(jobs.not_run_here)
+    codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]
+    folders = [PairFolder(options.report_dir / str(job.pair)) for job in jobs.here]
+    runs = [read_run(folder.run) for folder in folders if folder.run.exists()]
+    if runs:
+        print(f"\n{pair_table(runs)}")
+    if len(jobs.here) < len(jobs.jobs) and options.devices:
+        codes.append(DeviceUnavailableError.exit_code)
+    return worst(codes) if codes else _nothing_here(jobs)
+
+
+def report(options: Namespace) -> ExitCode:
+    """Print a table of the pairs whose folders lie in the given ones."""
+    from ttci.report.pairs import pair_table
+    from ttci.results import exit_code, read_run
+    from ttci.run import worst
+
+    paths = sorted({path for folder in options.folders for path in _run_files(folder)})
+    if not paths:
+        raise NothingMatchedError(f"there is no run.json in {', '.join(map(str, options.folders))}")
+    runs, codes = [], []
+    for path in paths:
+        try:
+            runs.append(read_run(path))
+            codes.append(exit_code(runs[-1].results))
+        except TtciError as error:
+            print(error, file=sys.stderr)
+            codes.append(error.exit_code)
+    if options.json:
+        print(json.dumps([entry.model_dump(mode="json", by_alias=True) for entry in runs]))
+    elif runs:
+        print(pair_table(runs))
+    return worst(codes)
+
+
+def doctor(options: Namespace) -> ExitCode:
+    """Print what is installed here, and for each device of the manifest what it lacks."""
+    from ttci.environment import installed_version
+
+    packages = ("torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist")
+    versions = {"ttci": __version__, "python": platform.python_version()}
+    versions |= {package: installed_version(package) or "not installed" for package in packages}
+    manifest = load_manifest(options.manifest)
+    devices = {name: missing(entry) or "here" for name, entry in manifest.devices.items()}
+    if options.json:
+        print(json.dumps({"versions": versions, "devices": devices}, indent=2))
+    else:
+        print(align([*versions.items()]) + "\n\n" + align([("device", "state"), *devices.items()]))
+        if versions["torch"] == "not installed":
+            print("\nto run torch devices: python -m pip install 'ttci[torch]'")
+    return ExitCode.OK
+
+
+def _all_pairs(manifest: Manifest, models: list[str]) -> list[Pair]:
+    selection = select(manifest, models, devices=["*"])
+    return list(selection.pairs)
+
+
+def _models(pairs: Iterable[Pair]) -> list[str]:
+    return list(dict.fromkeys(pair.model for pair in pairs))
+
+
+def _tests_of(manifest: Manifest, model: str) -> list[ModuleTest]:
+    try:
+        from ttci.testing.choice import declared_tests
+    except ModuleNotFoundError as error:
+        what = f"the models cannot be imported: {error}; python -m pip install 'ttci[torch]'"
+        raise InputError(what) from None
+    return declared_tests(manifest, model)
+
+
+def _pair_row(manifest: Manifest, pair: Pair) -> tuple[str, str, str, str]:
+    device = manifest.devices[pair.device]
+    here = missing(device) or ("on demand" if device.on_demand else "yes")
+    return str(pair), f"{device.backend} {device.target}", here, manifest.models[pair.model].source
+
+
+def _target_rows(manifest: Manifest, pair: Pair) -> list[tuple[str, str, str, str]]:
+    targets = manifest.models[pair.model].targets.get(pair.device, {})
+    return [
+        (str(pair), test, metric, value)
+        for test, entry in targets.items()
+        for metric, value in _figures(entry).items()
+    ]
+
+
+def _test_row(test: ModuleTest) -> tuple[str, str, str, str, str]:
+    from ttci.testing.inputs import full_shape
+
+    targets = ", ".join(f"{metric} {value}" for metric, value in _figures(test.targets).items())
+    shape = " x ".join(map(str, full_shape(test)))
+    return test.name, type(test.module).__name__, shape, ", ".join(test.checks), targets or "-"
+
+
+def _figures(targets: TestTargets) -> dict[str, str]:
+    figures = {metric: getattr(targets, metric) for metric in type(targets).model_fields}
+    return {
+        metric: f"{target.value:g}" + (f" ±{target.tolerance:.0%}" if target.tolerance is not None else "")
+        for metric, target in figures.items()
+        if target is not None
+    }
+
+
+def _as_json(manifest: Manifest, pairs: list[Pair], tests: dict[str, list[ModuleTest]]) -> dict[str, Any]:
+    return {
+        "pairs": [
+            {
+                "pair": str(pair),
+                "source": manifest.models[pair.model].source,
+                "missing": missing(manifest.devices[pair.device]),
+                "on-demand": manifest.devices[pair.device].on_demand,
+                "targets": {
+                    test: entry.model_dump(exclude_none=True)
+                    for test, entry in manifest.models[pair.model].targets.get(pair.device, {}).items()
+                },
+            }
+            for pair in pairs
+        ],
+        "tests": {
+            model: [
+                dict(zip(("test", "module", "input", "checks", "targets"), _test_row(test), strict=True))
+                for test in declared
+            ]
+            for model, declared in tests.items()
+        },
+    }
+
+
+def _run_files(folder: Path) -> list[Path]:
+    return [*folder.glob("run.json"), *folder.glob("*/run.json")]
+
+
+def _print_left_out(left_out: Iterable[tuple[Pair, str | None]]) -> None:
+    for pair, reason in left_out:
+        print(f"{pair} is not run: {reason}")
+
+
+def _nothing_here(jobs: Plan) -> ExitCode:
+    raise NothingMatchedError(f"none of the {len(jobs.jobs)} chosen pairs can run here")

@@ -1,0 +1,66 @@
+"""What a check asks of a device, and how a device is opened.
+
+A check asks for capabilities, never for a device's name. A backend is one row
+of `_BACKENDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from torch import nn
+
+from ttci.errors import DeviceUnavailableError
+from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
+from ttci.results import Fidelity
+
+Call = Callable[[], Any]
+
+
+class Capability(Enum):
+    """Something a check needs and not every device has."""
+
+    NUMBERS = auto()
+    TIMING = auto()  # its latency means something
+    MEMORY = auto()
+    AUTOGRAD = auto()
+
+
+class Device(Protocol):
+    """Where a module is executed."""
+
+    name: str
+    fidelity: Fidelity
+    capabilities: frozenset[Capability]
+    max_tokens: int | None
+    dtype_name: str  # of its floating-point numbers, as torch names it
+
+    def prepare(self, module: nn.Module) -> Callable[..., Any]:
+        """`module` as this device runs it; the module itself stays as it is."""
+
+    def to_device(self, value: Any) -> Any:
+        """Tensors (nested ones too) moved and converted to what the device computes in."""
+
+    def synchronize(self) -> None:
+        """Wait until everything that was started has finished."""
+
+    def peak_memory_bytes(self, module: Callable[..., Any], inputs: Any, call: Call) -> int:
+        """The most tensor bytes alive during `call`, weights and inputs included."""
+
+
+def open_device(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
+    """Open the device of a manifest entry; raises DeviceUnavailableError with the reason."""
+    if entry.backend not in _BACKENDS:
+        raise DeviceUnavailableError(f"{name}: this version of ttci runs no {entry.backend} device")
+    return _BACKENDS[entry.backend](name, entry)
+
+
+def _open_torch(name: str, entry: Any) -> Device:
+    from ttci.devices.torch_device import TorchDevice
+
+    return TorchDevice(name, entry)
+
+
+_BACKENDS: dict[str, Callable[[str, Any], Device]] = {"torch": _open_torch}

@@ -1,0 +1,130 @@
+"""The torch device: a CPU, or a CUDA GPU where there is one."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ttci.devices import Call, Capability
+from ttci.errors import DeviceUnavailableError
+from ttci.manifest import TorchDeviceEntry
+from ttci.results import Fidelity
+from ttci.tensors import map_tensors, tensors_in
+
+
+class TorchDevice:
+    """Runs modules with torch, in one floating-point type."""
+
+    fidelity = Fidelity.REFERENCE
+    capabilities = frozenset(Capability)
+
+    def __init__(self, name: str, entry: TorchDeviceEntry) -> None:
+        if entry.target == "cuda" and not torch.cuda.is_available():
+            raise DeviceUnavailableError(f"{name}: torch finds no CUDA GPU on this host")
+        self.name = name
+        self.max_tokens = entry.max_tokens
+        self.dtype_name: str = entry.dtype
+        self._dtype: torch.dtype = getattr(torch, entry.dtype)
+        self._device = torch.device(entry.target)
+
+    def prepare(self, module: nn.Module) -> Callable[..., Any]:
+        """A copy of `module` in this device's type; the module itself where nothing changes."""
+        return converted(module, self._dtype, self._device)
+
+    def to_device(self, value: Any) -> Any:
+        """Floating-point tensors in this device's type, all of them on the device."""
+        return map_tensors(value, lambda tensor: _convert(tensor, self._dtype, self._device))
+
+    def synchronize(self) -> None:
+        """Wait for the GPU; a CPU call has finished when it returns."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def peak_memory_bytes(self, module: Callable[..., Any], inputs: Any, call: Call) -> int:
+        """On a GPU the allocator's peak; on a CPU every storage that torch's operations make."""
+        held = [*_weights(module), *tensors_in(inputs)]
+        if self._device.type == "cuda":
+            return self._cuda_peak_bytes(held, call)
+        with _LiveBytes(held) as live:
+            call()
+        return int(live.peak)
+
+    def _cuda_peak_bytes(self, held: list[Tensor], call: Call) -> int:
+        self.synchronize()
+        torch.cuda.reset_peak_memory_stats(self._device)
+        before = torch.cuda.memory_allocated(self._device)
+        call()
+        self.synchronize()
+        during = torch.cuda.max_memory_allocated(self._device) - before
+        return during + sum(storage.nbytes() for storage in _storages(held))
+
+
+def converted(module: nn.Module, dtype: torch.dtype, device: torch.device) -> nn.Module:
+    """`module` with its floating-point weights in `dtype` on `device`.
+
+    The copy never holds a second set of weights in the old type: each weight is
+    converted first and handed to deepcopy as already copied.
+    """
+    weights = [*module.parameters(), *module.buffers()]
+    if all(weight.device == device and _target_dtype(weight, dtype) == weight.dtype for weight in weights):
+        return module
+    done: dict[int, Any] = {}
+    for weight in weights:
+        moved = weight.detach().to(device=device, dtype=_target_dtype(weight, dtype), copy=True)
+        is_parameter = isinstance(weight, nn.Parameter)
+        done[id(weight)] = nn.Parameter(moved, weight.requires_grad) if is_parameter else moved
+    return copy.deepcopy(module, done)
+
+
+def _target_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    return dtype if tensor.is_floating_point() else tensor.dtype
+
+
+def _convert(tensor: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return tensor.to(device=device, dtype=_target_dtype(tensor, dtype))
+
+
+def _weights(module: Callable[..., Any]) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()] if isinstance(module, nn.Module) else []
+
+
+def _storages(tensors: list[Tensor]) -> list[torch.UntypedStorage]:
+    by_address = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in tensors}
+    return list(by_address.values())
+
+
+class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of tensor storages alive, from the outputs of every operation."""
+
+    def __init__(self, held: list[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._alive: dict[int, int] = {}
+        self._bytes = 0
+        self.peak = 0
+        for tensor in held:
+            self._count(tensor)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        for tensor in tensors_in(output):
+            self._count(tensor)
+        return output
+
+    def _count(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        address = storage.data_ptr()
+        if address in self._alive:
+            return
+        self._alive[address] = storage.nbytes()
+        self._bytes += storage.nbytes()
+        self.peak = max(self.peak, self._bytes)
+        weakref.finalize(storage, self._forget, address)
+
+    def _forget(self, address: int) -> None:
+        self._bytes -= self._alive.pop(address, 0)

@@ -1,0 +1,52 @@
+"""Where a run happened: the `environment` of run.json."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def describe_environment(folder: Path) -> dict[str, Any]:
+    """Host, processor, versions, and the git commit and branch of `folder`."""
+    return {
+        "host": socket.gethostname(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": installed_version("torch"),
+        "ttnn": installed_version("ttnn"),
+        "ttci": installed_version("ttci"),
+        "git_commit": _git(folder, "rev-parse", "HEAD"),
+        "git_branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
+        "runner": os.environ.get("RUNNER_NAME"),
+    }
+
+
+def installed_version(package: str) -> str | None:
+    """The installed version of `package`, None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

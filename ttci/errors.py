@@ -1,0 +1,81 @@
+"""What can go wrong, and the exit code each kind ends with.
+
+Every error that a user can meet is a `TtciError`; the command line, the pytest
+plugin and the noxfile catch it in one place each and print its message alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a ttci command ends."""
+
+    OK = 0
+    FAILED = 1  # a check failed or a target was missed
+    BAD_INPUT = 2  # the manifest, an option or a name is wrong
+    UNAVAILABLE = 3  # a device that was asked for by name is not here
+    MACHINERY = 4  # crash, hang, unreadable result
+    NOTHING_MATCHED = 5
+
+
+class TtciError(Exception):
+    """An end that a user can do something about; its text is the whole message."""
+
+    exit_code = ExitCode.MACHINERY
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong in what a user wrote: where, and what to do."""
+
+    file: str
+    line: int | None
+    what: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.what}"
+
+
+class InputError(TtciError):
+    """The user's input is wrong; carries every mistake that was found."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, mistakes: str | Mistake | Iterable[Mistake]) -> None:
+        if isinstance(mistakes, str | Mistake):
+            mistakes = [mistakes]  # type: ignore[list-item]
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class DeviceUnavailableError(TtciError):
+    """A device that was asked for by name is not here."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class MachineryError(TtciError):
+    """ttci could not do its own work: a crash, a hang, an unreadable result."""
+
+    exit_code = ExitCode.MACHINERY
+
+
+class NothingMatchedError(TtciError):
+    """The choice is valid and selects nothing."""
+
+    exit_code = ExitCode.NOTHING_MATCHED
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Advice to follow an unknown word: the nearest known one, else all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"there is: {', '.join(names)}" if names else "there is none"

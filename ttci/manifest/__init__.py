@@ -1,0 +1,36 @@
+"""The manifest: TOML to frozen models, devices and targets; identities; selection."""
+
+from ttci.manifest.devices import find_device
+from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
+from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
+from ttci.manifest.schema import (
+    ManifestFile,
+    ModelEntry,
+    Target,
+    TestTargets,
+    TorchDeviceEntry,
+    TtnnDeviceEntry,
+)
+from ttci.manifest.select import Selection, select
+from ttci.manifest.source import Source, parse_source
+
+__all__ = [
+    "DEFAULT_PATH",
+    "Identity",
+    "Manifest",
+    "ManifestFile",
+    "ModelEntry",
+    "Pair",
+    "Selection",
+    "Source",
+    "Target",
+    "TestTargets",
+    "TorchDeviceEntry",
+    "TtnnDeviceEntry",
+    "find_device",
+    "fits_as_test_name",
+    "load_manifest",
+    "model_name_from",
+    "parse_source",
+    "select",
+]

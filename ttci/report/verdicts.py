@@ -1,0 +1,38 @@
+"""A measurement and its verdict in words."""
+
+from __future__ import annotations
+
+from ttci.results import Measurement, Verdict
+
+
+def describe_failure(measurement: Measurement) -> str:
+    """Why a measurement fails: measured, target, limit, by how much."""
+    m = measurement
+    if m.verdict is Verdict.NO_MEASUREMENT or m.value is None:
+        return f"{m.name}: not measured, yet it has a target of {_figure(m.target)} {m.unit}"
+    return f"{m.name} missed its target: {describe(m)}"
+
+
+def describe(measurement: Measurement) -> str:
+    """The value, and beside it the target, the limit and the distance where there is one."""
+    m = measurement
+    unit = "" if m.unit == "1" else f" {m.unit}"
+    if m.target is None or m.limit is None or m.value is None:
+        return f"{_figure(m.value)}{unit}"
+    over = 100 * (m.value / m.target - 1)
+    return (
+        f"measured {_figure(m.value)}{unit}, target {_figure(m.target)}{unit}, "
+        f"limit {_figure(m.limit)}{unit}, {over:+.1f} % against the target"
+    )
+
+
+def describe_briefly(measurement: Measurement) -> str:
+    """Name, value and verdict, with the target where there is one."""
+    m = measurement
+    unit = "" if m.unit == "1" else f" {m.unit}"
+    target = "" if m.target is None else f" (target {_figure(m.target)}{unit}: {m.verdict})"
+    return f"{m.name} {_figure(m.value)}{unit}{target}"
+
+
+def _figure(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.6g}"

@@ -1,0 +1,29 @@
+"""Declare a model's modules for testing: the public API.
+
+Five ways, to be mixed freely: `register_module_tests`, `ModuleTestSpec`,
+`test_module`, lists of `ModuleTest` from ``get_module_tests()``, and
+`TestableModule` with `TestConfig`.
+"""
+
+from ttci.testing.config import (
+    DeclarationError,
+    ModuleTest,
+    ModuleTestSpec,
+    TestableModule,
+    TestConfig,
+)
+from ttci.testing.registry import register_module_tests, test_module
+from ttci.testing.results import TestResults
+from ttci.testing.runner import run_module_tests
+
+__all__ = [
+    "DeclarationError",
+    "ModuleTest",
+    "ModuleTestSpec",
+    "TestConfig",
+    "TestResults",
+    "TestableModule",
+    "register_module_tests",
+    "run_module_tests",
+    "test_module",
+]

@@ -1,0 +1,169 @@
+"""What a user asked to be tested: a model's tests on an opened device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from ttci.devices import Device, open_device
+from ttci.errors import InputError, Mistake, did_you_mean
+from ttci.manifest import (
+    DEFAULT_PATH,
+    Identity,
+    Manifest,
+    Pair,
+    Source,
+    TestTargets,
+    find_device,
+    load_manifest,
+    model_name_from,
+    parse_source,
+)
+from ttci.results import Fidelity
+from ttci.testing.config import ModuleTest
+from ttci.testing.discover import tests_of, tests_of_source
+from ttci.testing.judge import Case
+from ttci.testing.prepared import PreparedTest
+from ttci.testing.registry import builders_of, registered_name
+from ttci.testing.sources import attribute_of, build, import_source
+from ttci.testing.targets import bound_targets
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options that choose tests, as every route (pytest, command line) reads them.
+
+    Exactly one of `model` (a source, or a name in a named manifest),
+    `registration` and `spec_file` is given.
+    """
+
+    device: str = "cpu"
+    manifest: Path | None = None
+    model: str | None = None
+    registration: str | None = None
+    spec_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The tests of one pair, ready to be judged."""
+
+    pair: Pair
+    device: Device
+    tests: Sequence[ModuleTest]
+    targets: Mapping[str, TestTargets] = field(default_factory=dict)  # the manifest's, by test
+    has_manifest: bool = False
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """Every check of every test; the checks of a test share what was made ready."""
+        return tuple(self._cases())
+
+    def _cases(self) -> Iterator[Case]:
+        code_binds = self.device.fidelity is Fidelity.SILICON or not self.has_manifest
+        for test in self.tests:
+            prepared = PreparedTest(test, self.device)
+            targets = bound_targets(test.targets, self.targets, test.name, code_binds=code_binds)
+            for check in test.checks:
+                yield Case(Identity(self.pair, test.name, check), prepared, targets)
+
+
+def choose(request: Request) -> Choice:
+    """Find the tests that are asked for and open their device.
+
+    Raises InputError for what does not exist or does not import, and
+    DeviceUnavailableError for a device that is not here.
+    """
+    manifest = _manifest(request)
+    entry = find_device(request.device, manifest)
+    device = open_device(request.device, entry)
+    model, tests = _tests(request, manifest)
+    targets: Mapping[str, TestTargets] = {}
+    if request.manifest and manifest and model in manifest.models:
+        targets = manifest.models[model].targets.get(request.device, {})
+    return Choice(Pair(model, request.device), device, tests, targets, request.manifest is not None)
+
+
+def declared_tests(manifest: Manifest, model: str) -> list[ModuleTest]:
+    """The tests of a model of the manifest; InputError for what is declared wrongly, targets included."""
+    tests = tests_of_source(manifest.source(model))
+    _refuse_targets_without_test(manifest, model, tests)
+    return tests
+
+
+def _manifest(request: Request) -> Manifest | None:
+    """The named manifest; else the one in the working directory, where there is one."""
+    if request.manifest is not None:
+        return load_manifest(request.manifest)
+    return load_manifest() if DEFAULT_PATH.exists() else None
+
+
+def _tests(request: Request, manifest: Manifest | None) -> tuple[str, list[ModuleTest]]:
+    if request.registration is not None:
+        return model_name_from(request.registration), _registered(request.registration, manifest)
+    named = manifest if request.manifest else None
+    if named and request.model in named.models:
+        return request.model, declared_tests(named, request.model)
+    text = request.model or request.spec_file or ""
+    try:
+        source = parse_source(text, Path())
+    except ValueError as error:
+        raise InputError(f"{error}{_models_there_are(named)}") from None
+    model = _model_name(source, named)
+    if named and model in named.models:
+        return model, declared_tests(named, model)
+    return model, tests_of_source(source)
+
+
+def _models_there_are(manifest: Manifest | None) -> str:
+    return f"; or a model of {manifest.path}: {', '.join(manifest.models)}" if manifest else ""
+
+
+def _model_name(source: Source, manifest: Manifest | None) -> str:
+    for name in manifest.models if manifest else ():
+        known = manifest.source(name)  # type: ignore[union-attr]
+        same_file = known.file and source.file and known.file.resolve() == source.file.resolve()
+        if (same_file or known.module == source.module) and known.attribute == source.attribute:
+            return name
+    return model_name_from(source.attribute or (source.file.stem if source.file else ""))
+
+
+def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
+    """The tests registered as `name` by a function or a model of the manifest's sources."""
+    if manifest is None:
+        raise InputError(
+            "--model-config looks in the models of models_manifest.toml, and there is none here; "
+            "name one with --manifest, or use --test-model path.py"
+        )
+    known: set[str] = set()
+    sources = [manifest.source(model) for model in manifest.models]
+    for source in sources:
+        builders = builders_of(str(import_source(source).__file__))
+        if name in builders:
+            return tests_of(builders[name])
+        known.update(builders)
+    for source in sources:
+        if source.attribute is None:
+            continue
+        model = build(attribute_of(import_source(source), source))
+        if registered_name(model) == name:
+            return tests_of(model)
+        known.update(filter(None, [registered_name(model)]))
+    raise InputError(f'nothing is registered as "{name}"; {did_you_mean(name, known)}')
+
+
+def _refuse_targets_without_test(manifest: Manifest, model: str, tests: Sequence[ModuleTest]) -> None:
+    names = {test.name for test in tests}
+    mistakes: list[Mistake] = [
+        manifest.mistake(
+            ("models", model, "targets", device, test),
+            f'there is no test "{test}"; {did_you_mean(test, names)}',
+        )
+        for device, targets in manifest.models[model].targets.items()
+        for test in targets
+        if test not in names
+    ]
+    if mistakes:
+        raise InputError(mistakes)

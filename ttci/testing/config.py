@@ -1,0 +1,242 @@
+"""How a module is tested: the declarations a model developer writes."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pydantic import ValidationError
+from torch import nn
+
+from ttci.errors import InputError, Mistake, did_you_mean
+from ttci.manifest import TestTargets, fits_as_test_name
+
+CHECKS = ("correctness", "gradients", "performance", "memory")
+DEFAULT_TOLERANCE = 1e-3
+DEFAULT_TOKENS = 2048
+
+Shape = tuple[int, ...]
+Targets = Mapping[str, float | Mapping[str, float]]
+_PACKAGE = str(Path(__file__).parent)
+
+
+class DeclarationError(InputError, ValueError):
+    """A test is declared wrongly; the message says where and what to write."""
+
+
+@dataclass
+class TestConfig:
+    """How to test one module.
+
+    Attributes:
+        name: of the test; one test a name in a model.
+        input_shape: of the one input tensor; worked out from the module where None
+            (batch 1, 2048 tokens).
+        expected_output_shape: of the first output; the reference's where None.
+        tolerance: the output's correlation with the reference is at least
+            1 - tolerance.
+        performance_targets: ``latency_ms``, ``memory_mb`` and ``accuracy`` (which
+            stands for `tolerance`): a number, or ``{"value": …, "tolerance": …}``.
+        test_cases: which checks to run; all four where None.
+        inputs: for several inputs, integers or keywords: called with the input shape
+            (cut to what the device takes), it returns a tensor, a tuple of
+            positional arguments, a dict of keyword arguments, or a pair of both.
+        reference: a torch module or function that gives the expected output; the
+            module's own float32 forward pass where None.
+
+    Raises:
+        DeclarationError: for a value that cannot be meant, with file and line.
+    """
+
+    __test__ = False
+
+    name: str
+    input_shape: Shape | None = None
+    expected_output_shape: Shape | None = None
+    tolerance: float = DEFAULT_TOLERANCE
+    performance_targets: Targets | None = None
+    test_cases: Sequence[str] | None = None
+    inputs: Callable[[Shape], Any] | None = None
+    reference: nn.Module | Callable[..., Any] | None = None
+    declared_at: tuple[str, int] | None = field(default=None, init=False, repr=False, compare=False)
+    default_batch: int = field(default=1, init=False, repr=False, compare=False)
+    default_tokens: int = field(default=DEFAULT_TOKENS, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.declared_at = caller_location()
+        wrong = list(_mistakes(self))
+        if wrong:
+            raise DeclarationError([self.mistake(what) for what in wrong])
+        self.input_shape = _as_shape(self.input_shape)
+        self.expected_output_shape = _as_shape(self.expected_output_shape)
+
+    def mistake(self, what: str) -> Mistake:
+        """Something wrong with this declaration."""
+        file, line = self.declared_at or ("<unknown>", None)
+        return Mistake(file, line, f'test "{self.name}": {what}')
+
+    @property
+    def targets(self) -> TestTargets:
+        """The performance targets, typed."""
+        return TestTargets.model_validate(self.performance_targets or {})
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The checks to run, in their order.
+
+        A memory target is judged along with ``performance``, as a latency target is.
+        """
+        asked = set(CHECKS if self.test_cases is None else self.test_cases)
+        if "performance" in asked and self.targets.memory_mb is not None:
+            asked.add("memory")
+        return tuple(check for check in CHECKS if check in asked)
+
+
+@dataclass
+class ModuleTest(TestConfig):
+    """A module together with how to test it: an entry of ``get_module_tests()``."""
+
+    module: nn.Module = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        module: object = self.module
+        if not isinstance(module, nn.Module):
+            what = f"module is a {type(module).__name__}; give a torch.nn.Module"
+            raise DeclarationError(self.mistake(what))
+
+
+@dataclass
+class ModuleTestSpec:
+    """A test of a module that is built from its class name and arguments.
+
+    Attributes:
+        name: of the test.
+        module_class: looked up in ``ttci.modules`` (``"attention.MultiHeadAttention"``),
+            then as a dotted path of any package.
+        config: the constructor's keyword arguments.
+        expected_performance: as `TestConfig.performance_targets`.
+
+    The others are those of `TestConfig`.
+    """
+
+    name: str
+    module_class: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    expected_performance: Targets | None = None
+    test_cases: Sequence[str] | None = None
+    input_shape: Shape | None = None
+    expected_output_shape: Shape | None = None
+    tolerance: float = DEFAULT_TOLERANCE
+    inputs: Callable[[Shape], Any] | None = None
+    reference: nn.Module | Callable[..., Any] | None = None
+    test_config: TestConfig = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.test_config = TestConfig(
+            self.name,
+            self.input_shape,
+            self.expected_output_shape,
+            self.tolerance,
+            self.expected_performance,
+            self.test_cases,
+            self.inputs,
+            self.reference,
+        )
+
+
+class TestableModule:
+    """Mixin for models that say which of their modules to test, and how."""
+
+    __test__ = False
+
+    def get_test_configs(self) -> dict[str, tuple[nn.Module, TestConfig]]:
+        """The modules to test, each with its configuration, by the name of the test."""
+        raise NotImplementedError(
+            f"{type(self).__name__} is a TestableModule: give it a get_test_configs() "
+            "that returns {name: (module, TestConfig(...))}"
+        )
+
+
+def attach(module: nn.Module, config: TestConfig) -> ModuleTest:
+    """`config` with its module."""
+    arguments = {f.name: getattr(config, f.name) for f in fields(TestConfig) if f.init}
+    test = ModuleTest(**arguments, module=module)
+    test.declared_at = config.declared_at
+    test.default_batch, test.default_tokens = config.default_batch, config.default_tokens
+    return test
+
+
+def caller_location() -> tuple[str, int] | None:
+    """File and line of the nearest caller outside this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame:
+        file = frame.f_code.co_filename
+        if not file.startswith((_PACKAGE, "<")):
+            return file, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def _mistakes(config: TestConfig) -> list[str]:
+    wrong: list[str] = []
+    if not isinstance(config.name, str) or not fits_as_test_name(config.name):
+        wrong.append(f"{config.name!r} is no name; use printable text without brackets and '::'")
+    for label in ("input_shape", "expected_output_shape"):
+        if not _is_shape(getattr(config, label)):
+            wrong.append(f"{label} is {getattr(config, label)!r}; give a tuple of positive integers")
+    if not _is_positive(config.tolerance):
+        wrong.append(f"tolerance is {config.tolerance!r}; give a number above 0, like 1e-3")
+    wrong += _target_mistakes(config.performance_targets)
+    wrong += _check_name_mistakes(config.test_cases)
+    for label in ("inputs", "reference"):
+        value = getattr(config, label)
+        if value is not None and not callable(value):
+            wrong.append(f"{label} is a {type(value).__name__}; give a function")
+    return wrong
+
+
+def _target_mistakes(targets: Any) -> list[str]:
+    try:
+        TestTargets.model_validate(targets or {})
+    except ValidationError as error:
+        known = TestTargets.model_fields
+        return [
+            f"unknown target {details['loc'][0]!r}; {did_you_mean(str(details['loc'][0]), known)}"
+            if details["type"] == "extra_forbidden" and len(details["loc"]) == 1
+            else f"target {'.'.join(map(str, details['loc']))}: {details['msg']}"
+            for details in error.errors()
+        ]
+    return []
+
+
+def _check_name_mistakes(names: Any) -> list[str]:
+    if names is None:
+        return []
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+        return [f"test_cases is {names!r}; give a list of {', '.join(CHECKS)}"]
+    return [f"unknown check {n!r}; {did_you_mean(str(n), CHECKS)}" for n in names if n not in CHECKS]
+
+
+def _is_shape(shape: Any) -> bool:
+    if shape is None:
+        return True
+    return (
+        isinstance(shape, Sequence)
+        and not isinstance(shape, str)
+        and len(shape) > 0
+        and all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in shape)
+    )
+
+
+def _as_shape(shape: Sequence[int] | None) -> Shape | None:
+    return None if shape is None else tuple(shape)
+
+
+def _is_positive(number: Any) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number) and number > 0

@@ -1,0 +1,38 @@
+"""``python -m ttci.testing.run_model_tests --model FILE::CLASS --device NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttci.errors import TtciError
+from ttci.results import Result, exit_code
+from ttci.testing.choice import Request, choose
+from ttci.testing.runner import run_choice
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a model's tests without pytest and print them; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m ttci.testing.run_model_tests", description=main.__doc__)
+    parser.add_argument("--model", required=True, help="path.py::Class, path.py or package.module:attr")
+    parser.add_argument("--device", default="cpu", help="of the manifest, or cpu, cuda, wormhole_b0")
+    parser.add_argument("--manifest", type=Path, help="whose targets bind")
+    options = parser.parse_args(arguments)
+    try:
+        request = Request(device=options.device, manifest=options.manifest, model=options.model)
+        results = run_choice(choose(request), on_result=_print_progress)
+    except TtciError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(f"\n{results}")
+    return exit_code(results)
+
+
+def _print_progress(result: Result) -> None:
+    print(f"{result.id}: {result.outcome} ({result.seconds:.1f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

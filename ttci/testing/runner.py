@@ -1,0 +1,54 @@
+"""Run tests in this process, without pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ttci.checks.performance import measure
+from ttci.devices import open_device
+from ttci.manifest import DEFAULT_PATH, Pair, find_device, load_manifest, model_name_from
+from ttci.results import Result
+from ttci.testing.choice import Choice
+from ttci.testing.discover import tests_of
+from ttci.testing.judge import judge_case
+from ttci.testing.results import TestResults
+
+
+def run_module_tests(
+    model: Any,
+    device: str = "cpu",
+    *,
+    name: str | None = None,
+    on_result: Callable[[Result], object] | None = None,
+) -> TestResults:
+    """Run every test that `model` declares; a failed check is a result, not an exception.
+
+    Args:
+        model: a model that declares tests, a list of `ModuleTest`, or a list of
+            `ModuleTestSpec`.
+        device: a device of ``models_manifest.toml`` in the working directory, else
+            a built-in one: ``cpu``, ``cuda``.
+        name: of the model in the results; its class's where None.
+        on_result: called with each result as it comes.
+
+    Raises:
+        InputError: the tests are declared wrongly, or there is no such device.
+        DeviceUnavailableError: the device is not here.
+    """
+    manifest = load_manifest() if Path(DEFAULT_PATH).exists() else None
+    opened = open_device(device, find_device(device, manifest))
+    pair = Pair(model_name_from(name or type(model).__name__), device)
+    return run_choice(Choice(pair, opened, tests_of(model)), on_result)
+
+
+def run_choice(choice: Choice, on_result: Callable[[Result], object] | None = None) -> TestResults:
+    """Judge every case of `choice`, in order."""
+    results = TestResults()
+    for case in choice.cases:
+        result = judge_case(case, measure)
+        results.add(result.test, result.check, result)
+        if on_result:
+            on_result(result)
+    return results

@@ -1,0 +1,146 @@
+"""Import what a source names, and turn what a user's code raises into a message."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from ttci.errors import InputError, Mistake, TtciError, did_you_mean
+from ttci.manifest import Source
+
+_SEED = 0
+_OWN_FOLDER = str(Path(__file__).parents[1])
+_NOT_THE_USERS = (_OWN_FOLDER, sys.prefix, sys.base_prefix, "<")
+
+
+def import_source(source: Source) -> ModuleType:
+    """The module that `source` names, imported once; raises InputError with the user's own line."""
+    with explained(f"{source.text} does not import"):
+        if source.file is not None:
+            return _import_file(source.file.resolve())
+        return importlib.import_module(str(source.module))
+
+
+def _import_file(file: Path) -> ModuleType:
+    """Import a file under a name of its own, its folder importable as it is for a script."""
+    name = f"_ttci_source_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def attribute_of(module: ModuleType, source: Source) -> Any:
+    """What the source names in `module`; raises InputError with what there is."""
+    name = str(source.attribute)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        own = [known for known, value in vars(module).items() if _is_candidate(value, module)]
+        what = f'there is no "{name}"; {did_you_mean(name, own)}'
+        raise InputError(Mistake(str(source.file or source.module), None, what)) from None
+
+
+def _is_candidate(value: Any, module: ModuleType) -> bool:
+    return inspect.isclass(value) and value.__module__ == module.__name__
+
+
+def build(model_class: type[Any]) -> Any:
+    """An instance of `model_class`, with weights from a fixed seed.
+
+    A constructor argument without a default is taken from a name of its module
+    that equals it (``config`` or ``CONFIG``), else built from its annotated
+    class. Raises InputError when neither is there or the constructor raises.
+    """
+    arguments = _constructor_arguments(model_class)
+    with explained(f"{model_class.__name__} cannot be built"), torch.random.fork_rng():
+        torch.manual_seed(_SEED)
+        return model_class(**arguments)
+
+
+def _constructor_arguments(model_class: type[Any]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    names = vars(sys.modules[model_class.__module__])
+    hints = _type_hints(model_class)
+    for parameter in list(inspect.signature(model_class).parameters.values()):
+        is_given = parameter.default is not parameter.empty
+        if is_given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        name, hint = parameter.name, hints.get(parameter.name)
+        if name in names or name.upper() in names:
+            arguments[name] = names.get(name, names.get(name.upper()))
+        elif inspect.isclass(hint) and hint.__module__ != "builtins":
+            with explained(f"{model_class.__name__} needs {name}, and {hint.__name__}() cannot be built"):
+                arguments[name] = hint()
+        else:
+            what = (
+                f"{model_class.__name__} needs {name}: give it a default, or define {name} "
+                f"in the file, or annotate it with a class that needs no arguments"
+            )
+            raise InputError(Mistake(*_definition(model_class), what))
+    return arguments
+
+
+def _type_hints(model_class: type[Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(model_class.__init__)
+    except Exception:  # noqa: BLE001  # an annotation that names what is imported for type checking only
+        return {}
+
+
+def _definition(value: Any) -> tuple[str, int | None]:
+    try:
+        return inspect.getsourcefile(value) or "<unknown>", inspect.getsourcelines(value)[1]
+    except (OSError, TypeError):
+        return str(getattr(sys.modules.get(value.__module__), "__file__", "<unknown>")), None
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what the user's code raises into an InputError at the user's own line."""
+    try:
+        yield
+    except TtciError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the user's code may raise anything
+        raise InputError(_mistake(error, what)) from None
+
+
+def _mistake(error: Exception, what: str) -> Mistake:
+    if isinstance(error, SyntaxError) and error.filename:
+        return Mistake(error.filename, error.lineno, f"{what}: {type(error).__name__}: {error.msg}")
+    frames = user_frames(error)
+    file, line = (frames[-1].filename, frames[-1].lineno) if frames else ("<unknown>", None)
+    return Mistake(file, line, f"{what}: {type(error).__name__}: {error}")
+
+
+def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames of a traceback that lie in the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not _is_library(frame.filename)]
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(_NOT_THE_USERS) or "site-packages" in file
