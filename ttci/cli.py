@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from ttci import __version__, commands
-from ttci.errors import TtciError
+from ttci.errors import ExitCode, TtciError
 from ttci.manifest import DEFAULT_PATH
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -19,11 +21,10 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    own, pytest_args = _split_at_dashes(list(sys.argv[1:] if arguments is None else arguments))
-    options = _parser().parse_args(own)
-    options.pytest_args = pytest_args
+    options = _parse(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        return int(options.command(options))
+        code = int(options.command(options))
+        sys.stdout.flush()
     except TtciError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -31,8 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what had finished is in the pair's run.json", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
-        sys.stderr.close()
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception:  # noqa: BLE001  # a bug of ours must not look like a failed check, exit code 1
+        traceback.print_exc()
+        return ExitCode.MACHINERY
+    return code
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    own, pytest_args = _split_at_dashes(arguments)
+    parser = _parser()
+    options = parser.parse_args(own)
+    if pytest_args and options.command is not commands.run:
+        parser.error("arguments after -- go to pytest, which only run starts")
+    options.pytest_args = pytest_args
+    return options
 
 
 def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:

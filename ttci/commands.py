@@ -6,17 +6,28 @@ import json
 import platform
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttci import __version__
-from ttci.errors import DeviceUnavailableError, ExitCode, InputError, Mistake, NothingMatchedError, TtciError
-from ttci.manifest import Manifest, Pair, TestTargets, load_manifest, select
+from ttci.errors import ExitCode, InputError, MachineryError, Mistake, NothingMatchedError, TtciError
+from ttci.manifest import (
+    DEFAULT_PATH,
+    Manifest,
+    Pair,
+    TestTargets,
+    TorchDeviceEntry,
+    TtnnDeviceEntry,
+    built_in_devices,
+    load_manifest,
+    select,
+)
 from ttci.plan import Plan, missing, plan
 from ttci.report.table import align
 
 if TYPE_CHECKING:
+    from ttci.results import Run
     from ttci.testing.config import ModuleTest
 
 
@@ -80,44 +91,35 @@ def plan_jobs(options: Namespace) -> ExitCode:
 def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
     from ttci.report.pairs import pair_table
-    from ttci.results import read_run
     from ttci.run import PairFolder, run_pair, worst
 
     manifest = load_manifest(options.manifest)
     jobs = plan(manifest, options.models, options.devices)
+    _make_folder(options.report_dir)
     _print_left_out(jobs.not_run_here)
     codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]
-    folders = [PairFolder(options.report_dir / str(job.pair)) for job in jobs.here]
-    runs = [read_run(folder.run) for folder in folders if folder.run.exists()]
+    files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
+    runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
         print(f"\n{pair_table(runs)}")
-    if len(jobs.here) < len(jobs.jobs) and options.devices:
-        codes.append(DeviceUnavailableError.exit_code)
-    return worst(codes) if codes else _nothing_here(jobs)
+    return worst(codes + unreadable + _absent(jobs, options.devices))
 
 
 def report(options: Namespace) -> ExitCode:
     """Print a table of the pairs whose folders lie in the given ones."""
     from ttci.report.pairs import pair_table
-    from ttci.results import exit_code, read_run
+    from ttci.results import exit_code
     from ttci.run import worst
 
     paths = sorted({path for folder in options.folders for path in _run_files(folder)})
     if not paths:
         raise NothingMatchedError(f"there is no run.json in {', '.join(map(str, options.folders))}")
-    runs, codes = [], []
-    for path in paths:
-        try:
-            runs.append(read_run(path))
-            codes.append(exit_code(runs[-1].results))
-        except TtciError as error:
-            print(error, file=sys.stderr)
-            codes.append(error.exit_code)
+    runs, codes = _read_runs(paths)
     if options.json:
         print(json.dumps([entry.model_dump(mode="json", by_alias=True) for entry in runs]))
     elif runs:
         print(pair_table(runs))
-    return worst(codes)
+    return worst(codes + [exit_code(entry.results) for entry in runs])
 
 
 def doctor(options: Namespace) -> ExitCode:
@@ -127,8 +129,7 @@ def doctor(options: Namespace) -> ExitCode:
     packages = ("torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist")
     versions = {"ttci": __version__, "python": platform.python_version()}
     versions |= {package: installed_version(package) or "not installed" for package in packages}
-    manifest = load_manifest(options.manifest)
-    devices = {name: missing(entry) or "here" for name, entry in manifest.devices.items()}
+    devices = {name: missing(entry) or "here" for name, entry in _devices(options.manifest).items()}
     if options.json:
         print(json.dumps({"versions": versions, "devices": devices}, indent=2))
     else:
@@ -136,6 +137,11 @@ def doctor(options: Namespace) -> ExitCode:
         if versions["torch"] == "not installed":
             print("\nto run torch devices: python -m pip install 'ttci[torch]'")
     return ExitCode.OK
+
+
+def _devices(path: Path) -> Mapping[str, TorchDeviceEntry | TtnnDeviceEntry]:
+    """The devices of the manifest; where there is none and none is named, those that need none."""
+    return built_in_devices() if path == DEFAULT_PATH and not path.exists() else load_manifest(path).devices
 
 
 def _all_pairs(manifest: Manifest, models: list[str]) -> list[Pair]:
@@ -214,7 +220,36 @@ def _as_json(manifest: Manifest, pairs: list[Pair], tests: dict[str, list[Module
 
 
 def _run_files(folder: Path) -> list[Path]:
-    return [*folder.glob("run.json"), *folder.glob("*/run.json")]
+    """The run.json of every pair below `folder`, also of one that left none."""
+    pairs = [path for path in (folder, *folder.glob("*@*")) if any(path.glob("log.txt"))]
+    return [*folder.glob("run.json"), *folder.glob("*/run.json"), *(path / "run.json" for path in pairs)]
+
+
+def _read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[ExitCode]]:
+    """What can be read, and an exit code for each file that cannot, which is said at once."""
+    runs, codes = [], []
+    for path in paths:
+        try:
+            runs.append(_read_run(path))
+        except TtciError as error:
+            print(error, file=sys.stderr)
+            codes.append(error.exit_code)
+    return runs, codes
+
+
+def _read_run(path: Path) -> Run:
+    from ttci.results import read_run
+
+    if not path.exists():
+        raise MachineryError(f"{path.parent}: the run left no run.json; its log.txt says why")
+    return read_run(path)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--report-dir {path}: {error.strerror}") from None
 
 
 def _print_left_out(left_out: Iterable[tuple[Pair, str | None]]) -> None:
@@ -222,5 +257,13 @@ def _print_left_out(left_out: Iterable[tuple[Pair, str | None]]) -> None:
         print(f"{pair} is not run: {reason}")
 
 
-def _nothing_here(jobs: Plan) -> ExitCode:
-    raise NothingMatchedError(f"none of the {len(jobs.jobs)} chosen pairs can run here")
+def _absent(jobs: Plan, devices: Sequence[str]) -> list[ExitCode]:
+    """What the pairs that are not here add to the exit code."""
+    absent = [job for job in jobs.jobs if job.missing]
+    if absent and devices:
+        names = ", ".join(dict.fromkeys(job.pair.device for job in absent))
+        print(f"not available here: {names}", file=sys.stderr)
+        return [ExitCode.UNAVAILABLE]
+    if not jobs.here:
+        raise NothingMatchedError(f"none of the {len(absent)} chosen pairs can run here")
+    return []

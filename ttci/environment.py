@@ -22,7 +22,7 @@ def describe_environment(folder: Path) -> dict[str, Any]:
         "ttnn": installed_version("ttnn"),
         "ttci": installed_version("ttci"),
         "git_commit": _git(folder, "rev-parse", "HEAD"),
-        "git_branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
+        "git_branch": _git_branch(folder),
         "runner": os.environ.get("RUNNER_NAME"),
     }
 
@@ -42,6 +42,14 @@ def _cpu_model() -> str:
         return platform.processor()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor()
+
+
+def _git_branch(folder: Path) -> str | None:
+    """The branch; CI runners check out a bare commit and name the branch beside it."""
+    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
+    if branch != "HEAD":
+        return branch
+    return os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -6,10 +6,11 @@ plugin and the noxfile catch it in one place each and print its message alone.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+
+_LONGEST_QUOTE = 80  # characters of a user's text that a message repeats
 
 
 class ExitCode(IntEnum):
@@ -72,10 +73,24 @@ class NothingMatchedError(TtciError):
     exit_code = ExitCode.NOTHING_MATCHED
 
 
+def quoted(text: str) -> str:
+    """`text` as TOML would quote it: on one line whatever it holds, and cut where it is long."""
+    short = text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 1]}…"
+    escaped = short.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{"".join(map(_printable, escaped))}"'
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Advice to follow an unknown word: the nearest known one, else all of them."""
+    import difflib
+
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    by_lower_case = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), by_lower_case, n=1, cutoff=0.6)
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f"did you mean {quoted(by_lower_case[near[0]])}?"
     return f"there is: {', '.join(names)}" if names else "there is none"
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

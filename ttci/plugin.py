@@ -7,17 +7,21 @@ asks for tests.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
-from ttci.errors import InputError
+from ttci.errors import ExitCode, InputError, TtciError
 
+_SUITE = "ttci-suite"
 _CHOOSERS = {
     "--test-model": ("FILE::CLASS", "test what FILE::CLASS, FILE or package.module:attr declares"),
     "--model-config": ("NAME", "test what is registered as NAME in a model of the manifest"),
     "--test-spec": ("FILE", "test the ModuleTestSpecs of FILE"),
 }
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,17 +48,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Bring in the suite where an option asks for tests; a user's mistake ends the run here."""
+    try:
+        _bring_suite(config)
+    except TtciError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted before any check began", file=sys.stderr)
+        return _INTERRUPTED
+    except SystemExit as error:
+        print(f"the model ends the process where it is imported: SystemExit({error})", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except Exception:  # noqa: BLE001  # a bug of ours must not look like a failed check, exit code 1
+        traceback.print_exc()
+        return ExitCode.MACHINERY
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring in the suite where an option asks for tests."""
+    """Bring in the suite also in a worker of pytest-xdist, which has no command line."""
+    _bring_suite(config)
+
+
+def _bring_suite(config: pytest.Config) -> None:
     chosen = [option for option in _CHOOSERS if config.getoption(option) is not None]
-    if not chosen:
+    if not chosen or config.pluginmanager.hasplugin(_SUITE):
         return
     if len(chosen) > 1:
-        _end(InputError(f"{' and '.join(chosen)} exclude each other; give one of them"))
-    from ttci.tests.session import SuiteSession
-
-    config.pluginmanager.register(SuiteSession(config), "ttci-suite")
-
-
-def _end(error: InputError) -> None:
-    pytest.exit(str(error), returncode=error.exit_code)
+        raise InputError(f"{' and '.join(chosen)} exclude each other; give one of them")
+    try:
+        from ttci.tests.session import SuiteSession
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error}; python -m pip install 'ttci[torch]'") from None
+    config.pluginmanager.register(SuiteSession(config), _SUITE)

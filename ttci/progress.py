@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
+import subprocess
 import sys
 import time
 from collections import deque
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 _KEPT_LINES = 100
+_TICK_S = 0.5
+# pytest -v begins a line with a test's id and ends it with the outcome; with
+# several workers it prints the id alone on a line when a worker begins with it.
+_BEGUN = re.compile(r"\S+\.py::(?P<name>.*\S) *")
 
 
 class Progress:
@@ -24,6 +30,7 @@ class Progress:
         self._log = log
         self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
         self._bar = _terminal_bar() if sys.stdout.isatty() else None
+        self._running = ""
 
     def __enter__(self) -> Progress:
         if self._bar:
@@ -37,30 +44,34 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def follow(self, stream: IO[bytes], deadline: float) -> bool:
-        """Show `stream` until it ends; True if `deadline` (monotonic seconds) came first."""
+    def follow(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
+        """Show what `process` prints until it ends; False if `deadline` (monotonic seconds) came first.
+
+        A child that outlives the process and holds its output open is not waited for.
+        """
+        assert process.stdout is not None
+        output = process.stdout.fileno()
         pending = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(stream, selectors.EVENT_READ)
-            while True:
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    return True
-                if not selector.select(min(remaining, 1.0)):
-                    continue
-                chunk = os.read(stream.fileno(), 65536)
-                *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    self._show(line.decode(errors="replace").rstrip("\r"))
-                self._show_running(pending.decode(errors="replace"))
-                if not chunk:
-                    return False
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(output, selectors.EVENT_READ)
+                while (remaining := deadline - time.monotonic()) > 0:
+                    has_ended = process.poll() is not None
+                    if not selector.select(min(remaining, _TICK_S)):
+                        if has_ended:
+                            return True
+                        continue
+                    chunk = os.read(output, 65536)
+                    if not chunk:
+                        return True
+                    pending = self._show_chunk(pending + chunk)
+            return False
+        finally:
+            if pending:
+                self.show(_text(pending))
 
-    def last_lines(self, count: int) -> str:
-        """The end of what was shown."""
-        return "\n".join(list(self._kept)[-count:])
-
-    def _show(self, line: str) -> None:
+    def show(self, line: str) -> None:
+        """Print a line, and keep it in the log."""
         self._kept.append(line)
         self._log.write(f"{line}\n")
         self._log.flush()
@@ -69,16 +80,32 @@ class Progress:
         else:
             print(line, flush=True)
 
-    def _show_running(self, unfinished_line: str) -> None:
-        """Pytest begins a line with the test's id and ends it with the outcome."""
-        identity = unfinished_line.partition("::")[2].strip()
-        if self._bar and identity:
-            self._bar.reset(self._task, description=identity)
+    def last_lines(self, count: int) -> str:
+        """The end of what was shown."""
+        return "\n".join(list(self._kept)[-count:])
+
+    def _show_chunk(self, chunk: bytes) -> bytes:
+        *lines, unfinished = chunk.split(b"\n")
+        for line in lines:
+            self.show(_text(line))
+            self._show_running(_text(line))
+        self._show_running(_text(unfinished))
+        return unfinished
+
+    def _show_running(self, line: str) -> None:
+        begun = _BEGUN.fullmatch(line)
+        if self._bar and begun and begun["name"].endswith("]") and begun["name"] != self._running:
+            self._running = begun["name"]
+            self._bar.reset(self._task, description=self._running)
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r")
 
 
 def _terminal_bar() -> RichProgress:
     from rich.progress import Progress as RichProgress
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     return RichProgress(*columns, transient=True)

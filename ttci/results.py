@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import math
+import os
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +17,7 @@ from ttci.errors import ExitCode, MachineryError
 
 SCHEMA = 1
 DEFAULT_TOLERANCE = 0.05  # a fraction of the target
+_ROUNDING = 1e-9  # of a limit: 5.355 meets a target of 5.1 at 5 %, though 5.1 * 1.05 < 5.355 in binary
 
 
 class _Word(str, Enum):
@@ -67,7 +69,7 @@ class Measurement(_Record):
     name: str
     value: float | None
     unit: str
-    direction: str = "lower"  # which way is better: "lower" or "higher"
+    direction: Literal["lower", "higher"] = "lower"  # which way is better
     statistic: str = "value"
     samples: tuple[float, ...] = ()
     target: float | None = None
@@ -98,7 +100,7 @@ class Result(_Record):
 class Run(_Record):
     """run.json: everything one pair's run found."""
 
-    schema_: int = SCHEMA
+    schema_: Literal[1] = 1
     pair: str
     model: str
     device: str
@@ -122,33 +124,48 @@ def _verdict(measurement: Measurement, binds: bool) -> Verdict:
         return Verdict.NO_TARGET
     if not binds:
         return Verdict.REPORT_ONLY
-    if value is None:
+    if value is None or math.isnan(value):
         return Verdict.NO_MEASUREMENT
     sign = 1 if measurement.direction == "lower" else -1
-    if sign * value > sign * limit:
+    slack = _ROUNDING * abs(limit)
+    if sign * (value - limit) > slack:
         return Verdict.MISSED
     better_by = sign * (target - value)
-    return Verdict.IMPROVED if better_by > measurement.tolerance * target else Verdict.MET
+    return Verdict.IMPROVED if better_by > measurement.tolerance * target + slack else Verdict.MET
 
 
 def exit_code(results: Iterable[Result]) -> ExitCode:
-    """What a run with these results ends with."""
-    outcomes = [result.outcome for result in results]
+    """What a run with these results ends with.
+
+    A check that its device cannot do is `unavailable`: counted and shown, and no
+    failure while other checks of the run could be judged.
+    """
+    outcomes = {result.outcome for result in results}
     if not outcomes:
         return ExitCode.NOTHING_MATCHED
-    if Outcome.FAILED in outcomes or Outcome.ERROR in outcomes:
+    if outcomes & {Outcome.FAILED, Outcome.ERROR}:
         return ExitCode.FAILED
-    return ExitCode.UNAVAILABLE if Outcome.UNAVAILABLE in outcomes else ExitCode.OK
+    return ExitCode.UNAVAILABLE if outcomes == {Outcome.UNAVAILABLE} else ExitCode.OK
 
 
-def write_run(path: Path, run: Run) -> None:
-    """Write `run` to `path`, whole or not at all."""
+def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None) -> int:
+    """Write `run` to `path`, whole or not at all; returns its size in characters.
+
+    encoded_results: its results as JSON, by one who has encoded most of them before.
+    """
+    if encoded_results is None:
+        encoded_results = (result.model_dump_json() for result in run.results)
+    head = run.model_copy(update={"results": ()}).model_dump_json(by_alias=True)
+    text = f"{head.removesuffix('[]}')}[{','.join(encoded_results)}]}}"  # results are the last field
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(run.model_dump_json(by_alias=True))
-    Path(file.name).replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return len(text)
 
 
 def read_run(path: Path) -> Run:
@@ -156,9 +173,12 @@ def read_run(path: Path) -> Run:
     try:
         data = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise MachineryError(f"{path}: cannot be read: {error}") from None
+        what = error.strerror if isinstance(error, OSError) else error
+        raise MachineryError(f"{path}: cannot be read: {what}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
+    if not isinstance(schema, int):
+        raise MachineryError(f'{path}: not a run.json: it has no "schema"')
+    if schema > SCHEMA:
         raise MachineryError(
             f"{path}: written by a newer ttci (schema {schema}, this one reads {SCHEMA}); upgrade ttci"
         )

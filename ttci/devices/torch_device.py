@@ -34,7 +34,7 @@ class TorchDevice:
         self._device = torch.device(entry.target)
 
     def prepare(self, module: nn.Module) -> Callable[..., Any]:
-        """A copy of `module` in this device's type; the module itself where nothing changes."""
+        """A copy of `module` in this device's type, which shares the parameters that are in it already."""
         return converted(module, self._dtype, self._device)
 
     def to_device(self, value: Any) -> Any:
@@ -65,21 +65,42 @@ class TorchDevice:
         return during + sum(storage.nbytes() for storage in _storages(held))
 
 
-def converted(module: nn.Module, dtype: torch.dtype, device: torch.device) -> nn.Module:
-    """`module` with its floating-point weights in `dtype` on `device`.
+def converted(
+    module: nn.Module, dtype: torch.dtype, device: torch.device, *, share: bool = True
+) -> nn.Module:
+    """A copy of `module` with its floating-point weights in `dtype` on `device`.
 
-    The copy never holds a second set of weights in the old type: each weight is
-    converted first and handed to deepcopy as already copied.
+    It never holds a second set of weights in the old type: each is converted first
+    and handed to deepcopy as already copied. What the copy does to its buffers and
+    attributes does not reach `module`.
+
+    share: a parameter that is of that type there is the copy's too.
     """
-    weights = [*module.parameters(), *module.buffers()]
-    if all(weight.device == device and _target_dtype(weight, dtype) == weight.dtype for weight in weights):
-        return module
     done: dict[int, Any] = {}
-    for weight in weights:
-        moved = weight.detach().to(device=device, dtype=_target_dtype(weight, dtype), copy=True)
-        is_parameter = isinstance(weight, nn.Parameter)
-        done[id(weight)] = nn.Parameter(moved, weight.requires_grad) if is_parameter else moved
-    return copy.deepcopy(module, done)
+    for parameter in module.parameters():
+        if share and _is_as_wanted(parameter, dtype, device):
+            done[id(parameter)] = parameter
+        else:
+            done[id(parameter)] = nn.Parameter(_moved(parameter, dtype, device), parameter.requires_grad)
+    for buffer in module.buffers():
+        done[id(buffer)] = _moved(buffer, dtype, device)
+    try:
+        return copy.deepcopy(module, done)
+    except Exception as error:  # an attribute may refuse in any way
+        if share and all(_is_as_wanted(weight, dtype, device) for weight in _weights(module)):
+            return module
+        raise TypeError(
+            f"{type(module).__name__} cannot be copied to convert its weights to {dtype}; "
+            f"keep out of its attributes what copy.deepcopy refuses ({error})"
+        ) from error
+
+
+def _is_as_wanted(weight: Tensor, dtype: torch.dtype, device: torch.device) -> bool:
+    return weight.device == device and weight.dtype == _target_dtype(weight, dtype)
+
+
+def _moved(weight: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return weight.detach().to(device=device, dtype=_target_dtype(weight, dtype), copy=True)
 
 
 def _target_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:

@@ -1,6 +1,6 @@
 """The manifest: TOML to frozen models, devices and targets; identities; selection."""
 
-from ttci.manifest.devices import find_device
+from ttci.manifest.devices import built_in_devices, find_device
 from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
 from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
 from ttci.manifest.schema import (
@@ -27,6 +27,7 @@ __all__ = [
     "TestTargets",
     "TorchDeviceEntry",
     "TtnnDeviceEntry",
+    "built_in_devices",
     "find_device",
     "fits_as_test_name",
     "load_manifest",

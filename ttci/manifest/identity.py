@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ttci.errors import InputError
+from ttci.errors import InputError, quoted
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"  # of a model or a device
 _PAIR = re.compile(r"(?P<model>[A-Za-z0-9][\w.+-]*)@(?P<device>[A-Za-z0-9][\w.+-]*)", re.ASCII)
@@ -32,7 +32,7 @@ class Pair:
         """Read ``model@device``; raises InputError when it is not of that form."""
         match = _PAIR.fullmatch(text)
         if not match:
-            raise InputError(f'"{text}" is not a pair; write it as model@device, like llama3@cpu')
+            raise InputError(f"{quoted(text)} is not a pair; write it as model@device, like llama3@cpu")
         return cls(**match.groupdict())
 
 
@@ -52,7 +52,7 @@ class Identity:
         """Read ``model@device/test[check]``; raises InputError when it is not of that form."""
         match = _IDENTITY.fullmatch(text)
         if not match:
-            raise InputError(f'"{text}" is not an identity; write it as model@device/test[check]')
+            raise InputError(f"{quoted(text)} is not an identity; write it as model@device/test[check]")
         return cls(Pair(match["model"], match["device"]), match["test"], match["check"])
 
 

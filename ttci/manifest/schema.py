@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     NonNegativeFloat,
     PositiveFloat,
-    PositiveInt,
     StringConstraints,
 )
 
@@ -19,6 +20,7 @@ from ttci.manifest.identity import NAME_PATTERN
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 def _kebab_case(field: str) -> str:
@@ -26,17 +28,17 @@ def _kebab_case(field: str) -> str:
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class _DeviceEntry(_Entry):
     model_config = ConfigDict(alias_generator=_kebab_case)
 
-    max_tokens: PositiveInt | None = Field(
+    max_tokens: Count | None = Field(
         default=None,
         description="Batch x sequence; longer test shapes are cut along the sequence.",
     )
-    workers: PositiveInt = Field(
+    workers: Count = Field(
         default=1,
         description="Processes that share the checks; performance always runs alone.",
     )
@@ -44,7 +46,7 @@ class _DeviceEntry(_Entry):
     runs_on: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=("ubuntu-latest",), description="Labels of the CI runner."
     )
-    timeout_minutes: PositiveInt = Field(default=60, description="Of a pair's CI job.")
+    timeout_minutes: Count = Field(default=60, description="Of a pair's CI job.")
 
 
 class TorchDeviceEntry(_DeviceEntry):
@@ -80,6 +82,12 @@ def _bare_number(value: Any) -> Any:
     return {"value": value} if is_number else value
 
 
+def _without_tolerance(target: Target) -> Target:
+    if target.tolerance is not None:
+        raise ValueError("is a tolerance itself and takes none; write accuracy = 0.001, say")
+    return target
+
+
 TargetEntry = Annotated[Target, BeforeValidator(_bare_number, json_schema_input_type=PositiveFloat | Target)]
 
 
@@ -94,7 +102,7 @@ class TestTargets(_Entry):
     memory_mb: TargetEntry | None = Field(
         default=None, description="Peak tensor bytes alive in a forward pass, in 10^6 bytes."
     )
-    accuracy: TargetEntry | None = Field(
+    accuracy: Annotated[TargetEntry, AfterValidator(_without_tolerance)] | None = Field(
         default=None, description="The tolerance of the correctness check: 1e-3 asks for 0.999."
     )
 
@@ -103,8 +111,11 @@ class ModelEntry(_Entry):
     """Where a model's tests are declared, and the devices they run on."""
 
     source: Text = Field(description="path.py::Class, path.py or package.module:attr")
-    devices: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+    devices: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     targets: dict[str, dict[str, TestTargets]] = Field(default={}, description="targets.<device>.<test>")
+
+
+_NO_OTHER_NAMES: dict[str, JsonValue] = {"additionalProperties": False}
 
 
 class ManifestFile(_Entry):
@@ -112,5 +123,5 @@ class ManifestFile(_Entry):
 
     model_config = ConfigDict(title="ttci models manifest")
 
-    devices: dict[Name, DeviceEntry] = {}
-    models: dict[Name, ModelEntry] = {}
+    devices: dict[Name, DeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
+    models: dict[Name, ModelEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)

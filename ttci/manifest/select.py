@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ttci.errors import InputError, NothingMatchedError, did_you_mean
+from ttci.errors import InputError, NothingMatchedError, did_you_mean, quoted
 from ttci.manifest.identity import Pair
 from ttci.manifest.load import Manifest
 
@@ -39,18 +39,20 @@ def select(manifest: Manifest, models: Sequence[str], devices: Sequence[str] = (
             else:
                 pairs.append(Pair(model, device))
     if not pairs:
-        raise NothingMatchedError(_nothing(manifest, chosen_models))
+        raise NothingMatchedError(_nothing(manifest, chosen_models, left_out))
     return Selection(tuple(pairs), tuple(left_out))
 
 
 def _match(kind: str, patterns: Sequence[str], names: list[str]) -> list[str]:
     unknown = [p for p in patterns if p != "*" and not any(fnmatchcase(n, p) for n in names)]
     if unknown:
-        lines = [f'unknown {kind} "{p}"; {did_you_mean(p, names)}' for p in unknown]
+        lines = [f"unknown {kind} {quoted(p)}; {did_you_mean(p, names)}" for p in unknown]
         raise InputError("\n".join(lines))
     return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]
 
 
-def _nothing(manifest: Manifest, models: Sequence[str]) -> str:
+def _nothing(manifest: Manifest, models: Sequence[str], left_out: Sequence[tuple[Pair, str]]) -> str:
+    if left_out:
+        return "\n".join(["nothing matched", *(f"{pair} is {reason}" for pair, reason in left_out)])
     there_is = "; ".join(f"{m} runs on {', '.join(manifest.models[m].devices)}" for m in models)
     return f"nothing matched; {there_is or f'{manifest.path} lists no models'}"

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttci.errors import quoted
+
+_FORMS = "path.py::Class, path.py or package.module:attr"
 _MODULE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<attribute>[A-Za-z_]\w*)")
 
 
@@ -23,13 +26,29 @@ def parse_source(text: str, folder: Path) -> Source:
     """Take `text` apart; a path is relative to `folder`. Raises ValueError saying what is wrong."""
     path, separator, attribute = text.partition("::")
     if separator or path.endswith(".py"):
-        if attribute and not attribute.isidentifier():
-            raise ValueError(f'"{attribute}" is not the name of a class; write path.py::Class')
-        file = folder / path
-        if not file.is_file():
-            raise ValueError(f'there is no file "{path}" in {folder}')
-        return Source(text, file, None, attribute or None)
+        return _in_file(text, folder, path, attribute if separator else None)
     match = _MODULE.fullmatch(text)
+    file, _, name = text.rpartition(":")
+    if file.endswith(".py"):
+        raise ValueError(f"{quoted(text)} is no source; write two colons, {quoted(f'{file}::{name}')}")
     if not match:
-        raise ValueError(f'"{text}" is no source; write path.py::Class, path.py or package.module:attr')
+        raise ValueError(f"{quoted(text)} is no source; write {_FORMS}")
     return Source(text, None, match["module"], match["attribute"])
+
+
+def _in_file(text: str, folder: Path, path: str, attribute: str | None) -> Source:
+    if attribute is not None and not attribute.isidentifier():
+        raise ValueError(f"{quoted(attribute)} is not the name of a class; write path.py::Class")
+    if not path.endswith(".py"):
+        raise ValueError(f"{quoted(path)} is no Python file; write path.py::Class")
+    file = folder / path
+    if not _is_file(file):
+        raise ValueError(f"there is no file {quoted(path)} in {folder.resolve()}")
+    return Source(text, file, None, attribute)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a null character
+        return False

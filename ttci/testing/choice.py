@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+from torch import nn
 
 from ttci.devices import Device, open_device
 from ttci.errors import InputError, Mistake, did_you_mean
@@ -123,11 +126,17 @@ def _models_there_are(manifest: Manifest | None) -> str:
 
 def _model_name(source: Source, manifest: Manifest | None) -> str:
     for name in manifest.models if manifest else ():
-        known = manifest.source(name)  # type: ignore[union-attr]
-        same_file = known.file and source.file and known.file.resolve() == source.file.resolve()
-        if (same_file or known.module == source.module) and known.attribute == source.attribute:
+        if _is_same(manifest.source(name), source):  # type: ignore[union-attr]
             return name
     return model_name_from(source.attribute or (source.file.stem if source.file else ""))
+
+
+def _is_same(left: Source, right: Source) -> bool:
+    if left.attribute != right.attribute or left.module != right.module:
+        return False
+    if left.file is None or right.file is None:
+        return left.file is right.file
+    return left.file.resolve() == right.file.resolve()
 
 
 def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
@@ -145,9 +154,10 @@ def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
             return tests_of(builders[name])
         known.update(builders)
     for source in sources:
-        if source.attribute is None:
+        model_class = attribute_of(import_source(source), source) if source.attribute else None
+        if not (inspect.isclass(model_class) and issubclass(model_class, nn.Module)):
             continue
-        model = build(attribute_of(import_source(source), source))
+        model = build(model_class)
         if registered_name(model) == name:
             return tests_of(model)
         known.update(filter(None, [registered_name(model)]))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +12,7 @@ from torch import nn
 
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import TestTargets, fits_as_test_name
+from ttci.testing.places import UNKNOWN, Place, caller_place
 
 CHECKS = ("correctness", "gradients", "performance", "memory")
 DEFAULT_TOLERANCE = 1e-3
@@ -22,7 +20,6 @@ DEFAULT_TOKENS = 2048
 
 Shape = tuple[int, ...]
 Targets = Mapping[str, float | Mapping[str, float]]
-_PACKAGE = str(Path(__file__).parent)
 
 
 class DeclarationError(InputError, ValueError):
@@ -42,7 +39,7 @@ class TestConfig:
             1 - tolerance.
         performance_targets: ``latency_ms``, ``memory_mb`` and ``accuracy`` (which
             stands for `tolerance`): a number, or ``{"value": …, "tolerance": …}``.
-        test_cases: which checks to run; all four where None.
+        test_cases: which checks to run; all four where None or left out.
         inputs: for several inputs, integers or keywords: called with the input shape
             (cut to what the device takes), it returns a tensor, a tuple of
             positional arguments, a dict of keyword arguments, or a pair of both.
@@ -60,15 +57,16 @@ class TestConfig:
     expected_output_shape: Shape | None = None
     tolerance: float = DEFAULT_TOLERANCE
     performance_targets: Targets | None = None
-    test_cases: Sequence[str] | None = None
+    test_cases: Sequence[str] = CHECKS
     inputs: Callable[[Shape], Any] | None = None
     reference: nn.Module | Callable[..., Any] | None = None
-    declared_at: tuple[str, int] | None = field(default=None, init=False, repr=False, compare=False)
+    declared_at: Place | None = field(default=None, init=False, repr=False, compare=False)
     default_batch: int = field(default=1, init=False, repr=False, compare=False)
     default_tokens: int = field(default=DEFAULT_TOKENS, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self.declared_at = caller_location()
+        self.declared_at = caller_place()
+        self.test_cases = CHECKS if self.test_cases is None else self.test_cases
         wrong = list(_mistakes(self))
         if wrong:
             raise DeclarationError([self.mistake(what) for what in wrong])
@@ -77,13 +75,12 @@ class TestConfig:
 
     def mistake(self, what: str) -> Mistake:
         """Something wrong with this declaration."""
-        file, line = self.declared_at or ("<unknown>", None)
-        return Mistake(file, line, f'test "{self.name}": {what}')
+        return Mistake(*(self.declared_at or UNKNOWN), f'test "{self.name}": {what}')
 
     @property
     def targets(self) -> TestTargets:
         """The performance targets, typed."""
-        return TestTargets.model_validate(self.performance_targets or {})
+        return TestTargets.model_validate(dict(self.performance_targets or {}))
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -91,7 +88,7 @@ class TestConfig:
 
         A memory target is judged along with ``performance``, as a latency target is.
         """
-        asked = set(CHECKS if self.test_cases is None else self.test_cases)
+        asked = set(self.test_cases)
         if "performance" in asked and self.targets.memory_mb is not None:
             asked.add("memory")
         return tuple(check for check in CHECKS if check in asked)
@@ -144,10 +141,13 @@ class ModuleTestSpec:
             self.expected_output_shape,
             self.tolerance,
             self.expected_performance,
-            self.test_cases,
+            CHECKS if self.test_cases is None else self.test_cases,
             self.inputs,
             self.reference,
         )
+        wrong = list(_spec_mistakes(self))
+        if wrong:
+            raise DeclarationError([self.test_config.mistake(what) for what in wrong])
 
 
 class TestableModule:
@@ -163,6 +163,17 @@ class TestableModule:
         )
 
 
+def test_of(module: nn.Module, name: str, place: Place | None) -> ModuleTest:
+    """A test with nothing but a name, declared at `place`."""
+    try:
+        test = ModuleTest(name, module=module)
+    except DeclarationError as error:
+        file, line = place or UNKNOWN
+        raise DeclarationError([replace(m, file=file, line=line) for m in error.mistakes]) from None
+    test.declared_at = place
+    return test
+
+
 def attach(module: nn.Module, config: TestConfig) -> ModuleTest:
     """`config` with its module."""
     arguments = {f.name: getattr(config, f.name) for f in fields(TestConfig) if f.init}
@@ -170,17 +181,6 @@ def attach(module: nn.Module, config: TestConfig) -> ModuleTest:
     test.declared_at = config.declared_at
     test.default_batch, test.default_tokens = config.default_batch, config.default_tokens
     return test
-
-
-def caller_location() -> tuple[str, int] | None:
-    """File and line of the nearest caller outside this package."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame:
-        file = frame.f_code.co_filename
-        if not file.startswith((_PACKAGE, "<")):
-            return file, frame.f_lineno
-        frame = frame.f_back
-    return None
 
 
 def _mistakes(config: TestConfig) -> list[str]:
@@ -201,9 +201,20 @@ def _mistakes(config: TestConfig) -> list[str]:
     return wrong
 
 
+def _spec_mistakes(spec: ModuleTestSpec) -> Iterator[str]:
+    name: object = spec.module_class
+    if not isinstance(name, str) or not name:
+        yield f"module_class is {name!r}; give a dotted path, like 'attention.MultiHeadAttention'"
+    config: object = spec.config
+    if not isinstance(config, Mapping) or not all(isinstance(key, str) for key in config):
+        yield f"config is {config!r}; give a dict of the constructor's keyword arguments"
+
+
 def _target_mistakes(targets: Any) -> list[str]:
+    if targets is not None and not isinstance(targets, Mapping):
+        return [f"the targets are a {type(targets).__name__}; give a dict like {{'latency_ms': 5.0}}"]
     try:
-        TestTargets.model_validate(targets or {})
+        TestTargets.model_validate(dict(targets or {}))
     except ValidationError as error:
         known = TestTargets.model_fields
         return [
@@ -216,8 +227,6 @@ def _target_mistakes(targets: Any) -> list[str]:
 
 
 def _check_name_mistakes(names: Any) -> list[str]:
-    if names is None:
-        return []
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         return [f"test_cases is {names!r}; give a list of {', '.join(CHECKS)}"]
     return [f"unknown check {n!r}; {did_you_mean(str(n), CHECKS)}" for n in names if n not in CHECKS]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ttci.errors import Mistake
-from ttci.tensors import map_tensors
+from ttci.tensors import map_tensors, named_tensors_in
 from ttci.testing.config import DeclarationError, ModuleTest, Shape
 
 # Attributes by which modules state the width of their input's last dimension.
@@ -25,6 +26,7 @@ _WIDTHS = (
     "input_size",
 )
 _VOCABULARIES = ("vocab_size", "num_embeddings")
+_CHANNELS = ("in_channels", "num_channels", "num_features")  # of [batch, channels, ...]
 _SEED = 0
 
 
@@ -44,11 +46,19 @@ class Inputs:
         return Inputs(map_tensors(self.positional, change), map_tensors(self.keyword, change))
 
     @property
+    def tensors(self) -> list[Tensor]:
+        """The tensors among the arguments, nested ones too."""
+        return list(self.named_tensors.values())
+
+    @property
     def named_tensors(self) -> dict[str, Tensor]:
         """The tensors among the arguments, by what a message calls them."""
-        named = {f"input {index}": value for index, value in enumerate(self.positional)}
-        named |= {f"input {name}": value for name, value in self.keyword.items()}
-        return {name: value for name, value in named.items() if isinstance(value, Tensor)}
+        arguments = [*enumerate(self.positional), *self.keyword.items()]
+        return {
+            name: tensor
+            for key, value in arguments
+            for name, tensor in named_tensors_in(value, f"input {key}")
+        }
 
 
 def full_shape(test: ModuleTest) -> Shape:
@@ -71,19 +81,46 @@ def full_shape(test: ModuleTest) -> Shape:
     return (*batch_and_tokens, *width)
 
 
-def cut_shape(shape: Shape, max_tokens: int | None) -> Shape:
-    """`shape` cut along the sequence (its second dimension) to batch x sequence <= max_tokens."""
-    if max_tokens is None or len(shape) < 2 or shape[0] * shape[1] <= max_tokens:
+def cut_shape(test: ModuleTest, shape: Shape, max_tokens: int | None) -> Shape:
+    """`shape` cut along the sequence to batch x sequence <= max_tokens.
+
+    The sequence is the second of two leading dimensions, [batch, tokens, ...], or
+    the first of one, [tokens, ...]. Other shapes (images, say) stay as they are.
+    """
+    leading = _leading_dimensions(test, shape)
+    if max_tokens is None or leading not in (1, 2) or math.prod(shape[:leading]) <= max_tokens:
         return shape
+    if leading == 1:
+        return (max_tokens, *shape[1:])
     return (shape[0], max(1, max_tokens // shape[0]), *shape[2:])
 
 
-def cut_expected_shape(test: ModuleTest, shape: Shape) -> Shape | None:
-    """The expected output shape, its sequence cut as the input's was."""
-    expected, full = test.expected_output_shape, full_shape(test)
-    if expected is None or shape == full or len(expected) < 2 or expected[1] != full[1]:
+def cut_expected_shape(expected: Shape, full: Shape, cut: Shape, actual: Shape) -> Shape:
+    """The expected output shape, cut as the input was.
+
+    Which of its dimensions are the sequence cannot be told by size alone (a pooled
+    output may be as wide as the sequence is long): `actual`, the shape the reference
+    gives, decides between the two readings of a dimension.
+    """
+    if full == cut or len(expected) != len(actual):
         return expected
-    return (expected[0], shape[1], *expected[2:])
+    tokens = {before: after for before, after in zip(full[:2], cut[:2], strict=True) if before != after}
+    tokens[math.prod(full[:2])] = math.prod(cut[:2])
+    return tuple(
+        tokens[size]
+        if tokens.get(size) == there or (index == 1 and size in tokens and size != there)
+        else size
+        for index, (size, there) in enumerate(zip(expected, actual, strict=True))
+    )
+
+
+def _leading_dimensions(test: ModuleTest, shape: Shape) -> int:
+    """How many dimensions come before those of one token."""
+    if test.inputs is not None or _vocabulary(test.module) is not None:
+        return min(2, len(shape))
+    if len(shape) > 2 and shape[1] in _attributes(test.module, _CHANNELS):
+        return 0
+    return len(shape) - len(_width(test.module) or (1,))
 
 
 def make_inputs(test: ModuleTest, shape: Shape) -> Inputs:
@@ -91,10 +128,10 @@ def make_inputs(test: ModuleTest, shape: Shape) -> Inputs:
     with torch.random.fork_rng():
         torch.manual_seed(_SEED)
         if test.inputs is not None:
-            return _arguments(test.inputs(shape))
+            return _arguments(test.inputs(shape)).map(_as_float32)
         vocabulary = _vocabulary(test.module)
         if vocabulary is not None:
-            return Inputs((torch.randint(vocabulary, shape),), {})
+            return Inputs((_ids(test.module, vocabulary, shape),), {})
         return Inputs((torch.randn(shape, dtype=torch.float32),), {})
 
 
@@ -111,7 +148,7 @@ def shape_mistake(test: ModuleTest) -> Mistake | None:
     width = _width(test.module)
     if test.inputs is not None or width is None or shape[-len(width) :] == width:
         return None
-    problem = _problem_of_a_call(test, cut_shape(shape, shape[0]))
+    problem = _problem_of_a_call(test, cut_shape(test, shape, 1))
     if problem is None:
         return None
     fitting = (*shape[: -len(width)], *width)
@@ -130,6 +167,17 @@ def _problem_of_a_call(test: ModuleTest, shape: Shape) -> str | None:
     return None
 
 
+def _as_float32(tensor: Tensor) -> Tensor:
+    return tensor.detach().float() if tensor.is_floating_point() else tensor.detach()
+
+
+def _ids(module: nn.Module, vocabulary: int, shape: Shape) -> Tensor:
+    """Random ids; none is the padding's, whose row gets no gradient by design."""
+    ids = torch.randint(vocabulary, shape)
+    padding = getattr(module, "padding_idx", None)
+    return torch.where(ids == padding, (ids + 1) % vocabulary, ids) if isinstance(padding, int) else ids
+
+
 def _arguments(made: Any) -> Inputs:
     match made:
         case Mapping():
@@ -140,6 +188,12 @@ def _arguments(made: Any) -> Inputs:
             return Inputs(made, {})
         case _:
             return Inputs((made,), {})
+
+
+def _attributes(module: nn.Module, names: Sequence[str]) -> list[Any]:
+    """What `module`, or the first of a sequence, has of these attributes."""
+    first = next(iter(module)) if isinstance(module, nn.Sequential) and len(module) else module
+    return [getattr(first, name) for name in names if hasattr(first, name)]
 
 
 def _width(module: nn.Module) -> Shape | None:
@@ -161,7 +215,14 @@ def _vocabulary(module: nn.Module) -> int | None:
     """How many ids `module` knows, where its one input is ids."""
     if isinstance(module, nn.Sequential) and len(module):
         return _vocabulary(module[0])
-    if len(inspect.signature(module.forward).parameters) != 1:
+    if not _takes_one_argument(module.forward):
         return None
     sizes = [getattr(module, name, None) for name in _VOCABULARIES]
     return next((size for size in sizes if isinstance(size, int)), None)
+
+
+def _takes_one_argument(forward: Any) -> bool:
+    try:
+        return len(inspect.signature(forward).parameters) == 1
+    except (TypeError, ValueError):  # a compiled function may not tell
+        return False

@@ -17,8 +17,8 @@ from ttci.devices import Capability
 from ttci.manifest import Identity
 from ttci.report.verdicts import describe_failure
 from ttci.results import Measurement, Outcome, Result
+from ttci.testing.places import user_frames
 from ttci.testing.prepared import PreparedTest
-from ttci.testing.sources import user_frames
 from ttci.testing.targets import BoundTargets
 
 Timer = Callable[[Callable[[], object]], Sequence[float]]  # a call to the seconds of its rounds
@@ -47,7 +47,7 @@ def judge_case(case: Case, timer: Timer) -> Result:
         return _result(case, Outcome.UNAVAILABLE, start, reason)
     try:
         findings = _findings(case, timer)
-    except Exception as error:  # noqa: BLE001  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
         return _result(case, Outcome.ERROR, start, describe_exception(error))
     measurements = case.targets.judge(case.check, findings.measurements)
     problems = [*findings.complaints, *map(describe_failure, _failing(measurements))]
@@ -115,12 +115,13 @@ def _result(
 
 def _config(case: Case) -> dict[str, Any]:
     prepared = case.prepared
+    shape = prepared.gradient_shape if case.check == "gradients" else prepared.shape
     config: dict[str, Any] = {
         "module": type(prepared.test.module).__name__,
-        "input_shape": list(prepared.shape),
+        "input_shape": list(shape),
         "dtype": "float64" if case.check == "gradients" else prepared.device.dtype_name,
     }
-    if prepared.shape != prepared.full_shape:
+    if shape != prepared.full_shape:
         config["cut_from"] = list(prepared.full_shape)
     if case.check == "correctness":
         config["tolerance"] = case.targets.accuracy(prepared.test.tolerance)

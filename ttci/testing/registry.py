@@ -14,6 +14,7 @@ from torch import nn
 
 from ttci.errors import Mistake
 from ttci.testing.config import (
+    CHECKS,
     DEFAULT_TOKENS,
     DEFAULT_TOLERANCE,
     DeclarationError,
@@ -22,15 +23,16 @@ from ttci.testing.config import (
     Targets,
     TestConfig,
     attach,
-    caller_location,
+    test_of,
 )
+from ttci.testing.places import UNKNOWN, Place, caller_place
 
 ModuleType = TypeVar("ModuleType", bound=nn.Module)
 Builder = Callable[[], Mapping[str, nn.Module]]
 BuilderType = TypeVar("BuilderType", bound=Builder)
 
 _inline: WeakKeyDictionary[nn.Module, list[TestConfig]] = WeakKeyDictionary()
-_instances: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+_instances: WeakKeyDictionary[nn.Module, tuple[str, Place | None]] = WeakKeyDictionary()
 _builders: dict[str, Builder] = {}
 
 
@@ -44,7 +46,7 @@ def test_module(
     input_shape: Shape | None = None,
     expected_output_shape: Shape | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
-    test_cases: Sequence[str] | None = None,
+    test_cases: Sequence[str] = CHECKS,
     inputs: Callable[[Shape], Any] | None = None,
     reference: nn.Module | Callable[..., Any] | None = None,
 ) -> ModuleType:
@@ -65,6 +67,10 @@ def test_module(
         reference,
     )
     config.default_batch, config.default_tokens = test_batch_size, test_seq_len
+    _refuse_what_is_no_size(config)
+    given: object = module
+    if not isinstance(given, nn.Module):
+        raise DeclarationError(config.mistake(f"got a {type(given).__name__}; give a torch.nn.Module"))
     _inline.setdefault(module, []).append(config)
     return module
 
@@ -89,7 +95,7 @@ def register_module_tests(
     if isinstance(target, nn.Module):
         if not isinstance(name, str):
             raise _error("register_module_tests(model, name) needs a name")
-        _instances[target] = name
+        _instances[target] = name, caller_place()
         return None
     if not isinstance(target, str):
         raise _error("register_module_tests takes a name, or a model and a name")
@@ -112,13 +118,15 @@ def inline_tests(model: nn.Module) -> list[ModuleTest]:
 
 def registered_tests(model: nn.Module) -> list[ModuleTest]:
     """The tests of a model that registered itself."""
-    name = _instances.get(model)
-    return [] if name is None else tests_by_name(name, dict(model.named_children()))
+    if model not in _instances:
+        return []
+    name, place = _instances[model]
+    return tests_by_name(name, dict(model.named_children()), place)
 
 
 def registered_name(model: nn.Module) -> str | None:
     """The name under which a model registered itself."""
-    return _instances.get(model)
+    return _instances[model][0] if model in _instances else None
 
 
 def builders_of(file: str) -> dict[str, Builder]:
@@ -126,9 +134,25 @@ def builders_of(file: str) -> dict[str, Builder]:
     return {name: builder for name, builder in _builders.items() if _origin(builder)[0] == file}
 
 
-def tests_by_name(name: str, modules: Mapping[str, nn.Module]) -> list[ModuleTest]:
-    """One test a module, ``<name>_<key>``."""
-    return [ModuleTest(f"{name}_{key}", module=module) for key, module in modules.items()]
+def names_of(builder: Builder) -> list[str]:
+    """The names under which a function is registered."""
+    return [name for name, known in _builders.items() if known is builder]
+
+
+def tests_by_name(name: str, modules: Mapping[str, nn.Module], place: Place | None) -> list[ModuleTest]:
+    """One test a module, ``<name>_<key>``, declared at `place`."""
+    return [test_of(module, f"{name}_{key}", place) for key, module in modules.items()]
+
+
+def _refuse_what_is_no_size(config: TestConfig) -> None:
+    sizes = {"test_batch_size": config.default_batch, "test_seq_len": config.default_tokens}
+    wrong = [
+        config.mistake(f"{label} is {size!r}; give a positive integer")
+        for label, size in sizes.items()
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1
+    ]
+    if wrong:
+        raise DeclarationError(wrong)
 
 
 def _origin(builder: Builder) -> tuple[str, int]:
@@ -137,5 +161,4 @@ def _origin(builder: Builder) -> tuple[str, int]:
 
 
 def _error(what: str) -> DeclarationError:
-    file, line = caller_location() or ("<unknown>", None)
-    return DeclarationError(Mistake(file, line, what))
+    return DeclarationError(Mistake(*(caller_place() or UNKNOWN), what))

@@ -12,6 +12,8 @@ from ttci.results import Result, exit_code
 from ttci.testing.choice import Request, choose
 from ttci.testing.runner import run_choice
 
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a model's tests without pytest and print them; returns the exit code."""
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TtciError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
     print(f"\n{results}")
     return exit_code(results)
 

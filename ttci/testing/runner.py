@@ -39,7 +39,8 @@ def run_module_tests(
     """
     manifest = load_manifest() if Path(DEFAULT_PATH).exists() else None
     opened = open_device(device, find_device(device, manifest))
-    pair = Pair(model_name_from(name or type(model).__name__), device)
+    own_name = getattr(model, "__name__", type(model).__name__)
+    pair = Pair(model_name_from(name or own_name), device)
     return run_choice(Choice(pair, opened, tests_of(model)), on_result)
 
 

@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import traceback
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +18,23 @@ import torch
 
 from ttci.errors import InputError, Mistake, TtciError, did_you_mean
 from ttci.manifest import Source
+from ttci.testing.places import UNKNOWN, Place, definition_of, user_frames
 
 _SEED = 0
-_OWN_FOLDER = str(Path(__file__).parents[1])
-_NOT_THE_USERS = (_OWN_FOLDER, sys.prefix, sys.base_prefix, "<")
 
 
 def import_source(source: Source) -> ModuleType:
     """The module that `source` names, imported once; raises InputError with the user's own line."""
-    with explained(f"{source.text} does not import"):
+    with explained(f"{source.text} does not import", place_of(source)):
         if source.file is not None:
             return _import_file(source.file.resolve())
+        make_importable(Path.cwd())
         return importlib.import_module(str(source.module))
+
+
+def place_of(source: Source) -> Place:
+    """The file or module of a source, for a message that knows no line."""
+    return str(source.file or source.module), None
 
 
 def _import_file(file: Path) -> ModuleType:
@@ -42,14 +46,19 @@ def _import_file(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
+    make_importable(file.parent)
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+def make_importable(folder: Path) -> None:
+    """Let what lies in `folder` be imported, after everything that is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def attribute_of(module: ModuleType, source: Source) -> Any:
@@ -60,7 +69,7 @@ def attribute_of(module: ModuleType, source: Source) -> Any:
     except AttributeError:
         own = [known for known, value in vars(module).items() if _is_candidate(value, module)]
         what = f'there is no "{name}"; {did_you_mean(name, own)}'
-        raise InputError(Mistake(str(source.file or source.module), None, what)) from None
+        raise InputError(Mistake(*place_of(source), what)) from None
 
 
 def _is_candidate(value: Any, module: ModuleType) -> bool:
@@ -75,14 +84,16 @@ def build(model_class: type[Any]) -> Any:
     class. Raises InputError when neither is there or the constructor raises.
     """
     arguments = _constructor_arguments(model_class)
-    with explained(f"{model_class.__name__} cannot be built"), torch.random.fork_rng():
+    what = f"{model_class.__name__} cannot be built"
+    with explained(what, definition_of(model_class)), torch.random.fork_rng():
         torch.manual_seed(_SEED)
         return model_class(**arguments)
 
 
 def _constructor_arguments(model_class: type[Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
-    names = vars(sys.modules[model_class.__module__])
+    place = definition_of(model_class) or UNKNOWN
+    names = getattr(sys.modules.get(model_class.__module__), "__dict__", {})
     hints = _type_hints(model_class)
     for parameter in list(inspect.signature(model_class).parameters.values()):
         is_given = parameter.default is not parameter.empty
@@ -92,14 +103,15 @@ def _constructor_arguments(model_class: type[Any]) -> dict[str, Any]:
         if name in names or name.upper() in names:
             arguments[name] = names.get(name, names.get(name.upper()))
         elif inspect.isclass(hint) and hint.__module__ != "builtins":
-            with explained(f"{model_class.__name__} needs {name}, and {hint.__name__}() cannot be built"):
+            what = f"{model_class.__name__} needs {name}, and {hint.__name__}() cannot be built"
+            with explained(what, place):
                 arguments[name] = hint()
         else:
             what = (
                 f"{model_class.__name__} needs {name}: give it a default, or define {name} "
                 f"in the file, or annotate it with a class that needs no arguments"
             )
-            raise InputError(Mistake(*_definition(model_class), what))
+            raise InputError(Mistake(*place, what))
     return arguments
 
 
@@ -110,37 +122,20 @@ def _type_hints(model_class: type[Any]) -> dict[str, Any]:
         return {}
 
 
-def _definition(value: Any) -> tuple[str, int | None]:
-    try:
-        return inspect.getsourcefile(value) or "<unknown>", inspect.getsourcelines(value)[1]
-    except (OSError, TypeError):
-        return str(getattr(sys.modules.get(value.__module__), "__file__", "<unknown>")), None
-
-
 @contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn what the user's code raises into an InputError at the user's own line."""
+def explained(what: str, place: Place | None = None) -> Iterator[None]:
+    """Turn what the user's code raises into an InputError at the user's own line, else at `place`."""
     try:
         yield
     except TtciError:
         raise
-    except Exception as error:  # noqa: BLE001  # the user's code may raise anything
-        raise InputError(_mistake(error, what)) from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's code may raise anything
+        raise InputError(_mistake(error, what, place)) from None
 
 
-def _mistake(error: Exception, what: str) -> Mistake:
+def _mistake(error: BaseException, what: str, place: Place | None) -> Mistake:
     if isinstance(error, SyntaxError) and error.filename:
         return Mistake(error.filename, error.lineno, f"{what}: {type(error).__name__}: {error.msg}")
     frames = user_frames(error)
-    file, line = (frames[-1].filename, frames[-1].lineno) if frames else ("<unknown>", None)
+    file, line = (frames[-1].filename, frames[-1].lineno) if frames else (place or UNKNOWN)
     return Mistake(file, line, f"{what}: {type(error).__name__}: {error}")
-
-
-def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The frames of a traceback that lie in the user's own code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [frame for frame in frames if not _is_library(frame.filename)]
-
-
-def _is_library(file: str) -> bool:
-    return file.startswith(_NOT_THE_USERS) or "site-packages" in file

@@ -10,30 +10,32 @@ from pathlib import Path
 import pytest
 
 from ttci.environment import describe_environment
-from ttci.manifest import Identity
-from ttci.results import Outcome, Result, Run, write_run
-from ttci.testing.choice import Choice
+from ttci.manifest import Pair
+from ttci.results import Fidelity, Outcome, Result, Run, write_run
+from ttci.unfinished import not_judged, running, unmeasured
 
-_WRITING_SHARE = 0.05  # at most this fraction of the time goes into rewriting run.json
-_NOT_JUDGED = "not judged: the run ended before this check did"
+_ALWAYS_WRITTEN_BYTES = 1024 * 1024
+_WRITING_SHARE = 0.05  # of the time, once the file is larger than that
 
 
 class Recorder:
     """Collects results; writes run.json as they come, so that a crash loses none.
 
-    A check that is expected and has no result yet stands in the file as an
-    `error`: whatever ends the run, the file never looks better than it was.
+    It is written whole at the start and the end of every check. A file of many
+    thousand samples is written less often when checks are quick: a crash may then
+    lose what finished in the last 20 times the seconds that one writing takes.
     """
 
-    def __init__(self, choice: Choice, path: Path | None) -> None:
-        self._choice = choice
-        self._path = path
+    def __init__(self, pair: Pair, fidelity: Fidelity, path: Path | None) -> None:
+        self.pair = pair
+        self._fidelity = fidelity
+        self._path = path.absolute() if path else None  # a module may change the working directory
         self._results: dict[str, Result] = {}
-        self._expected: dict[str, None] = {}
+        self._entries: dict[str, str] = {}  # of every expected check, as JSON: only what is new is encoded
         self._started = datetime.now(timezone.utc)
         self._environment = describe_environment(Path.cwd()) if path else {}
         self._last_write_s = 0.0
-        self._write_cost_s = 0.0
+        self._pause_s = 0.0
 
     @property
     def results(self) -> list[Result]:
@@ -42,41 +44,50 @@ class Recorder:
 
     def expect(self, identities: Iterable[str]) -> None:
         """These are going to be judged."""
-        self._expected.update(dict.fromkeys(identities))
+        for identity in identities:
+            self._entries.setdefault(identity, not_judged(identity).model_dump_json())
         self._write()
 
+    def start(self, identity: str) -> None:
+        """This one is running from now on."""
+        if identity in self._entries:
+            self._entries[identity] = running(identity).model_dump_json()
+            self._write_soon()
+
     def record(self, identity: str, report: pytest.TestReport) -> None:
-        """Keep what `report` says of `identity`, if it is one of ours."""
-        result = _result_in(identity, report)
-        if result is None or identity not in self._expected:
-            return
-        self._results[identity] = result
-        if time.perf_counter() - self._last_write_s > self._write_cost_s / _WRITING_SHARE:
-            self._write()
+        """Keep what `report` says of `identity`."""
+        result = _result_in(identity, report) if identity in self._entries else None
+        if result is not None:
+            self._results[identity] = result
+            self._entries[identity] = result.model_dump_json()
+            self._write_soon()
 
     def finish(self) -> None:
         """The session is over."""
         self._write(finished=datetime.now(timezone.utc))
 
+    def _write_soon(self) -> None:
+        if time.perf_counter() - self._last_write_s >= self._pause_s:
+            self._write()
+
     def _write(self, finished: datetime | None = None) -> None:
         if self._path is None:
             return
-        start = time.perf_counter()
-        missing = (_not_judged(identity) for identity in self._expected if identity not in self._results)
-        pair = self._choice.pair
+        begin = time.perf_counter()
         run = Run(
-            pair=str(pair),
-            model=pair.model,
-            device=pair.device,
-            fidelity=self._choice.device.fidelity,
+            pair=str(self.pair),
+            model=self.pair.model,
+            device=self.pair.device,
+            fidelity=self._fidelity,
             started=self._started,
             finished=finished,
             environment=self._environment,
-            results=(*self._results.values(), *missing),
+            results=(),
         )
-        write_run(self._path, run)
+        size = write_run(self._path, run, encoded_results=self._entries.values())
         self._last_write_s = time.perf_counter()
-        self._write_cost_s = self._last_write_s - start
+        is_small = size <= _ALWAYS_WRITTEN_BYTES
+        self._pause_s = 0.0 if is_small else (self._last_write_s - begin) / _WRITING_SHARE
 
 
 def _result_in(identity: str, report: pytest.TestReport) -> Result | None:
@@ -87,20 +98,4 @@ def _result_in(identity: str, report: pytest.TestReport) -> Result | None:
         return None
     outcome = Outcome.UNAVAILABLE if report.skipped else Outcome.ERROR
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-    return _unmeasured(identity, outcome, report.duration, reason)
-
-
-def _not_judged(identity: str) -> Result:
-    return _unmeasured(identity, Outcome.ERROR, 0.0, _NOT_JUDGED)
-
-
-def _unmeasured(identity: str, outcome: Outcome, seconds: float, message: str) -> Result:
-    known = Identity.parse(identity)
-    return Result(
-        id=identity,
-        test=known.test,
-        check=known.check,
-        outcome=outcome,
-        seconds=seconds,
-        message=message,
-    )
+    return unmeasured(identity, outcome, reason, getattr(report, "duration", 0.0))

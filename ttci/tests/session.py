@@ -2,92 +2,77 @@
 
 from __future__ import annotations
 
-import gc
+import warnings
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ttci.checks.performance import PRECISION
-from ttci.errors import ExitCode, InputError, TtciError, did_you_mean
+from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
 from ttci.report.table import align
 from ttci.results import Result
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.config import CHECKS
 from ttci.testing.judge import Case
 from ttci.testing.results import line_of
-from ttci.tests.items import CASE, RESULT
+from ttci.tests.arguments import SUITE, add_suite, identity_in
+from ttci.tests.items import CASE, RESULT, Check, SuiteModule
 from ttci.tests.recorder import Recorder
-
-_SUITE = Path(__file__).with_name("test_checks.py")
-
-
-class SuiteModule(pytest.Module):
-    """The suite's file, with the same node id on every machine, wherever ttci is installed."""
-
-    def __init__(self, **arguments: Any) -> None:
-        fixed: Any = "ttci/tests/test_checks.py"  # a str to pytest 8, coerced by pytest 9
-        super().__init__(nodeid=fixed, **arguments)
 
 
 class SuiteSession:
     """Hooks of a pytest run that an option of ttci asked for."""
 
     def __init__(self, config: pytest.Config) -> None:
+        """Find the tests and open the device; raises TtciError for a user's mistake."""
         self._config = config
-        self._choice: Choice | None = None
-        self._recorder: Recorder | None = None
         self._checks = config.getoption("--test-check") or CHECKS
-        _add_suite(config)
-        if config.getoption("benchmark_precision", None) is None:
-            config.option.benchmark_precision = PRECISION
+        _refuse_unknown(self._checks)
+        self._choice: Choice | None = choose(_request(config))
+        self._cases: Sequence[Case] = ()
+        self._recorder: Recorder | None = None
+        if not _is_xdist_worker(config):
+            run_json = config.getoption("--run-json")
+            self._recorder = Recorder(self._choice.pair, self._choice.device.fidelity, run_json)
+        self._failures = 0
+        add_suite(config)
 
     def pytest_sessionstart(self) -> None:
-        """Find the tests and open the device: a user's mistake ends the run here."""
-        option = self._config.getoption
-        request = Request(
-            device=option("--test-device"),
-            manifest=option("--manifest"),
-            model=option("--test-model"),
-            registration=option("--model-config"),
-            spec_file=option("--test-spec"),
-        )
-        try:
-            _refuse_unknown(self._checks)
-            self._choice = choose(request)
-        except TtciError as error:
-            pytest.exit(f"\n{error}", returncode=error.exit_code)
-        if not _is_xdist_worker(self._config):
-            self._recorder = Recorder(self._choice, option("--run-json"))
+        """Make the cases; a controller of pytest-xdist judges nothing and is to hold no weights."""
+        if self._choice and not _is_xdist_controller(self._config):
+            self._cases = [case for case in self._choice.cases if case.check in self._checks]
+        self._choice = None
 
     def pytest_pycollect_makemodule(
         self, module_path: Path, parent: pytest.Collector
     ) -> pytest.Module | None:
         """Collect the suite's file under a fixed node id."""
-        if module_path != _SUITE:
+        return SuiteModule.from_parent(parent, path=module_path) if module_path == SUITE else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> pytest.CollectReport | None:
+        """Collect the suite's file also under --lf, which skips files that are not under the rootdir."""
+        if not isinstance(collector, SuiteModule):
             return None
-        return SuiteModule.from_parent(parent, path=module_path)
+        pytests_own: Any = self._config.pluginmanager.get_plugin("runner")
+        report: pytest.CollectReport = pytests_own.pytest_make_collect_report(collector)
+        return report
 
     def pytest_pycollect_makeitem(
         self, collector: pytest.Collector, name: str, obj: object
     ) -> list[pytest.Item] | None:
         """Make one item a check, named by the check's identity."""
-        if not isinstance(collector, SuiteModule) or self._choice is None:
+        if not isinstance(collector, SuiteModule):
             return None
-        return [
-            _item(collector, obj, case)
-            for case in self._choice.cases
-            if case.check in self._checks and name == _function_for(case.check)
-        ]
+        return [_item(collector, obj, case) for case in self._cases if name == _function_for(case.check)]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the checks of a test together, in order: they share what was made ready."""
-        cases = self._choice.cases if self._choice else ()
-        order = {case.identity: index for index, case in enumerate(cases)}
-        own = [item for item in items if CASE in item.stash]
+        """Keep the checks of a test together, in order, once: they share what was made ready."""
+        order = {case.identity: index for index, case in enumerate(self._cases)}
+        own = list({item.nodeid: item for item in items if CASE in item.stash}.values())
         own.sort(key=lambda item: order[item.stash[CASE].identity])
         items[:] = [item for item in items if CASE not in item.stash] + own
 
@@ -100,7 +85,21 @@ class SuiteSession:
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """The same under xdist, where only the workers collect."""
         if self._recorder:
-            self._recorder.expect(_identity_in(nodeid) for nodeid in ids)
+            self._recorder.expect(filter(None, map(identity_in, ids)))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Spread tests, not checks, unless the user asked for another way of spreading."""
+        if config.getoption("dist") not in ("load", "loadgroup"):
+            return None
+        from ttci.tests.scheduling import TestByTest
+
+        return TestByTest(config, log)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Say in run.json which check is running: it is the one that a crash is laid to."""
+        if self._recorder:
+            self._recorder.start(identity_in(nodeid))
 
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Free a test's weights when its last check has run."""
@@ -108,7 +107,6 @@ class SuiteSession:
         following = nextitem.stash.get(CASE, None) if nextitem else None
         if case and (following is None or following.prepared is not case.prepared):
             case.prepared.release()
-            gc.collect()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -122,64 +120,80 @@ class SuiteSession:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record a result as it comes."""
+        self._failures += report.failed
         if self._recorder:
-            self._recorder.record(_identity_in(report.nodeid), report)
+            self._recorder.record(identity_in(report.nodeid), report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was measured: a pass says nothing of it."""
-        results = self._recorder.results if self._recorder else []
-        if not results:
+        if self._recorder is None or not self._recorder.results:
             return
-        terminalreporter.section(f"ttci: {self._choice.pair if self._choice else ''}")
+        results = self._recorder.results
+        terminalreporter.section(f"ttci: {self._recorder.pair}")
         rows = [line_of(result) for result in results]
         terminalreporter.write_line(align([("test", "check", "outcome", "measured"), *rows]))
         terminalreporter.write_line(_verdict_counts(results))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the last word, and end with ttci's exit code where pytest's means another thing."""
-        if self._recorder:
-            self._recorder.finish()
-        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-            session.exitstatus = ExitCode.MACHINERY
+    def pytest_internalerror(self) -> None:
+        """End with ttci's exit code; pytest's own means another thing here."""
+        if not _is_xdist_worker(self._config):
+            pytest.exit("pytest met an internal error", returncode=ExitCode.MACHINERY)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Write the last word; what -x stops has failed, also where pytest-xdist calls it interrupted."""
+        with warnings.catch_warnings():
+            # pytest-benchmark, of --benchmark-json; a model that measures no time is no mistake.
+            warnings.filterwarnings("ignore", message="Not saving anything")
+            try:
+                done = yield
+            finally:
+                if self._recorder:
+                    self._recorder.finish()
+        limit = self._config.getoption("maxfail") or 0
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED and 0 < limit <= self._failures:
+            session.exitstatus = ExitCode.FAILED
+        return done
 
 
-def _add_suite(config: pytest.Config) -> None:
-    """Collect the suite: beside the paths a user gave, else alone."""
-    folder = _SUITE.parent
-    given = config.args_source is pytest.Config.ArgsSource.ARGS
-    paths = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
-    if not given:
-        config.args = [str(_SUITE)]
-    elif not any(path == folder or folder in path.parents or path in folder.parents for path in paths):
-        config.args = [*config.args, str(_SUITE)]
+def _request(config: pytest.Config) -> Request:
+    return Request(
+        device=config.getoption("--test-device"),
+        manifest=config.getoption("--manifest"),
+        model=config.getoption("--test-model"),
+        registration=config.getoption("--model-config"),
+        spec_file=config.getoption("--test-spec"),
+    )
 
 
-def _refuse_unknown(checks: list[str] | tuple[str, ...]) -> None:
+def _refuse_unknown(checks: Sequence[str]) -> None:
     unknown = [check for check in checks if check not in CHECKS]
     if unknown:
-        lines = [f'unknown check "{check}"; {did_you_mean(check, CHECKS)}' for check in unknown]
-        raise InputError("\n".join(lines))
+        raise InputError(
+            [
+                Mistake("--test-check", None, f'unknown check "{check}"; {did_you_mean(check, CHECKS)}')
+                for check in unknown
+            ]
+        )
 
 
 def _item(parent: pytest.Module, function: object, case: Case) -> pytest.Item:
-    item: pytest.Function = pytest.Function.from_parent(parent, name=str(case.identity), callobj=function)
+    item: Check = Check.from_parent(parent, name=str(case.identity), callobj=function)
     item.stash[CASE] = case
-    if item.config.pluginmanager.hasplugin("xdist"):
-        item.add_marker(pytest.mark.xdist_group(case.identity.test))
     return item
 
 
 def _function_for(check: str) -> str:
-    return "test_performance" if check == "performance" else "test_check"
-
-
-def _identity_in(nodeid: str) -> str:
-    return nodeid.partition("::")[2].partition("@gw")[0]
+    return "judge_performance" if check == "performance" else "judge"
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
+
+
+def _is_xdist_controller(config: pytest.Config) -> bool:
+    return config.pluginmanager.hasplugin("dsession")
 
 
 def _verdict_counts(results: list[Result]) -> str:

@@ -1,0 +1,123 @@
+# /// script
+# dependencies = [
+#   "nox>=2025.2",
+#   "pydantic>=2.11",
+#   "tomli>=2; python_version < '3.11'",
+#   "tree-sitter>=0.23",
+#   "tree-sitter-toml>=0.7",
+# ]
+# ///
+"""The sessions of ttci: ``nox -s models -- llama3`` tests models, ``nox -s tests`` tests ttci."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from ttci.errors import TtciError  # noqa: E402
+from ttci.manifest import load_manifest  # noqa: E402
+from ttci.plan import Plan, plan  # noqa: E402
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+def declared_pairs() -> list[str]:
+    """Every pair of the manifest; none if it is wrong, which `models` then says."""
+    try:
+        jobs = plan(load_manifest(), models=[], devices=["*"]).jobs
+    except TtciError:
+        return []
+    return [str(job.pair) for job in jobs]
+
+
+def environment(session: nox.Session, extra: str) -> str:
+    """The Python of an environment that all pairs of one backend share; made when it is not there."""
+    folder = ROOT / ".nox" / f"pair-{extra}"
+    python, stamp = folder / "bin" / "python", folder / "installed.txt"
+    requirements = ["-e", f".[{extra}]", *nox.project.dependency_groups(PYPROJECT, "pair")]
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", str(folder), external=True)
+        session.run(str(python), "-m", "pip", "install", "--quiet", *requirements, external=True)
+        stamp.write_text(wanted)
+    return str(python)
+
+
+def chosen(arguments: list[str]) -> tuple[Plan, list[str], list[str]]:
+    """The plan of a session's arguments, the devices they name, and what goes to pytest."""
+    position = arguments.index("--") if "--" in arguments else len(arguments)
+    parser = argparse.ArgumentParser("nox -s models --", allow_abbrev=False)
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--device", action="append", default=[], dest="devices", metavar="NAME")
+    options = parser.parse_intermixed_args(arguments[:position])
+    jobs = plan(load_manifest(), options.models, options.devices)
+    return jobs, options.devices, arguments[position + 1 :]
+
+
+@nox.session(venv_backend="none")
+def models(session: nox.Session) -> None:
+    """Test models on their devices: -- MODEL… [--device NAME]… [-- PYTEST ARGS]."""
+    try:
+        jobs, devices, pytest_args = chosen(session.posargs)
+    except TtciError as error:
+        session.error(str(error))
+    for pair, reason in jobs.not_run_here:
+        session.log(f"{pair} is not run: {reason}")
+    for job in jobs.here:
+        session.notify(f"pair({job.pair})", pytest_args)
+    absent = [job for job in jobs.jobs if job.missing]
+    if not jobs.here or (devices and absent):
+        session.error("not available: " + "; ".join(f"{job.pair}: {job.missing}" for job in absent))
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("pair", [nox.param(pair, id=pair) for pair in declared_pairs()])
+def pair(session: nox.Session, pair: str) -> None:
+    """Test one model on one device: "pair(llama3@cpu)" [-- PYTEST ARGS]."""
+    model, _, device = pair.partition("@")
+    python = environment(session, "torch")
+    command = [python, "-m", "ttci", "run", model, "--device", device, "--", *session.posargs]
+    session.run(*command, external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test ttci itself: [-- PYTEST ARGS]."""
+    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    # Each worker's torch would otherwise take every core.
+    session.run("pytest", "-n", "auto", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check and format every file: the hooks of pre-commit."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, strictly."""
+    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "types"))
+    session.run("mypy", "ttci", "models", "tests", "benchmarks", "noxfile.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure ttci against what people do by hand: -- NAME…, every benchmark where none is named."""
+    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("[a-z]*.py"))
+    for name in names:
+        session.run("python", f"benchmarks/{name}.py")

@@ -1,0 +1,51 @@
+"""What no single entry of a manifest can tell: names that must exist elsewhere, files on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ttci.errors import did_you_mean, quoted
+from ttci.manifest.lines import Keys
+from ttci.manifest.source import parse_source
+
+
+def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, str]]:
+    """Each mistake with its keys; entries of a wrong type are passed over."""
+    devices = _table(data.get("devices"))
+    for model, value in _table(data.get("models")).items():
+        entry = _table(value)
+        yield from _check_source(("models", model, "source"), entry.get("source"), folder)
+        yield from _check_devices(("models", model, "devices"), entry.get("devices"), devices)
+        for device in _table(entry.get("targets")):
+            if device not in devices:
+                yield ("models", model, "targets", device), _unknown_device(device, devices)
+
+
+def _check_source(keys: Keys, source: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
+    if isinstance(source, str) and source:
+        try:
+            parse_source(source, folder)
+        except ValueError as error:
+            yield keys, str(error)
+
+
+def _check_devices(keys: Keys, names: Any, known: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    seen: set[str] = set()
+    for index, name in enumerate(names if isinstance(names, list) else []):
+        if not isinstance(name, str):
+            continue
+        if name not in known:
+            yield (*keys, index), _unknown_device(name, known)
+        elif name in seen:
+            yield (*keys, index), f"device {quoted(name)} is listed twice"
+        seen.add(name)
+
+
+def _unknown_device(name: str, known: Mapping[str, Any]) -> str:
+    return f"unknown device {quoted(name)}; {did_you_mean(name, known)}"
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,161 @@
+"""What pydantic finds wrong in a manifest, said in a user's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ttci.errors import did_you_mean, quoted
+from ttci.manifest.identity import NAME_PATTERN
+from ttci.manifest.lines import Keys
+from ttci.manifest.schema import (
+    ManifestFile,
+    ModelEntry,
+    Target,
+    TestTargets,
+    TorchDeviceEntry,
+    TtnnDeviceEntry,
+)
+
+_NAME_ADVICE = "letters, digits, '_', '.', '+' and '-', the first a letter or a digit"
+_DEVICE_CLASSES: dict[str, type[TorchDeviceEntry] | type[TtnnDeviceEntry]] = {
+    "torch": TorchDeviceEntry,
+    "ttnn": TtnnDeviceEntry,
+}
+_LONG_NUMBER = 10**20
+_EXPECTED = {
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:,}",
+}
+_HOW_TO_WRITE = {
+    "backend": 'backend = "torch" or "ttnn"',
+    "target": 'target = "silicon", "simulator" or "mock"',
+    "board": 'board = "n150", say',
+    "source": 'source = "path.py::Class"',
+    "devices": 'devices = ["cpu"], say',
+    "value": "value = 5.0, say",
+    "runs-on": 'runs-on = ["ubuntu-latest"], say',
+}
+
+
+def explain(details: Mapping[str, Any], data: Any) -> Iterator[tuple[Keys, str]]:
+    """What one of pydantic's errors means for whoever wrote `data`: at which keys, and what."""
+    keys = _keys_in(details["loc"], data)
+    match details["type"]:
+        case "extra_forbidden":
+            yield keys, _unknown_key(keys, data)
+        case "missing":
+            yield keys[:-1], f'"{keys[-1]}" is missing; {_how_to_write(keys)}'
+        case "union_tag_not_found":
+            yield keys, f'"backend" is missing; {_how_to_write((*keys, "backend"))}'
+            yield from _unknown_to_every_device(keys, data)
+        case "union_tag_invalid":
+            yield (*keys, "backend"), _unknown_word("backend", details["input"]["backend"], _DEVICE_CLASSES)
+            yield from _unknown_to_every_device(keys, data)
+        case _:
+            yield keys, describe_value_error(keys, details)
+
+
+def describe_value_error(keys: Keys, details: Mapping[str, Any]) -> str:
+    """What is wrong with a value, by the error that pydantic raised for it."""
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "literal_error":
+        return _unknown_word(str(keys[-1]), value, re.findall(r"'([^']*)'", context["expected"]))
+    if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
+        return f"{_shown(value)} is not a name; use {_NAME_ADVICE}"
+    if kind == "tuple_type":
+        return f"{_shown(value)} is not an array; write {keys[-1]} = [{_shown(value)}]"
+    if kind in ("too_short", "string_too_short"):
+        return f"{_shown(value)} is empty; {_how_to_write(keys)}"
+    if keys[-1] in TestTargets.model_fields and kind in ("model_type", "model_attributes_type"):
+        return f"{_shown(value)} is not a target; write 5.0, say, or {{ value = 5.0, tolerance = 0.1 }}"
+    if kind in _EXPECTED:
+        return f"{_shown(value)} is not {_EXPECTED[kind].format(**context)}"
+    return str(details["msg"]).removeprefix("Value error, ")
+
+
+def _how_to_write(keys: Keys) -> str:
+    last = next(key for key in reversed(keys) if isinstance(key, str))
+    return f"write {_HOW_TO_WRITE[last]}"
+
+
+def _keys_in(location: tuple[str | int, ...], data: Any) -> Keys:
+    """The keys as they are written: without what pydantic adds to a location."""
+    if location[:1] == ("devices",) and location[2:3] in (("torch",), ("ttnn",)):
+        location = location[:2] + location[3:]  # which class of device it is
+    if location[-1:] == ("[key]",):
+        return location[:-1]
+    is_bare_number = location[-1:] == ("value",) and not isinstance(_at(location[:-1], data), dict)
+    return location[:-1] if is_bare_number else location
+
+
+def _at(keys: Keys, data: Any) -> Any:
+    for key in keys:
+        data = data[key]
+    return data
+
+
+def _unknown_key(keys: Keys, data: Any) -> str:
+    return f"unknown key {quoted(str(keys[-1]))}; {did_you_mean(str(keys[-1]), _known_keys(keys, data))}"
+
+
+def _known_keys(keys: Keys, data: Any) -> set[str]:
+    match keys:
+        case (_,):
+            return set(ManifestFile.model_fields)
+        case ("devices", str(name), _):
+            return _device_keys(data["devices"][name].get("backend"))
+        case ("models", _, _):
+            return set(ModelEntry.model_fields)
+        case ("models", _, "targets", _, _, _):
+            return set(TestTargets.model_fields)
+        case _:
+            return set(Target.model_fields)
+
+
+def _device_keys(backend: Any) -> set[str]:
+    known = isinstance(backend, str) and backend in _DEVICE_CLASSES
+    classes = [_DEVICE_CLASSES[backend]] if known else list(_DEVICE_CLASSES.values())
+    return {
+        info.alias or field for entry_class in classes for field, info in entry_class.model_fields.items()
+    }
+
+
+def _unknown_to_every_device(keys: Keys, data: Any) -> Iterator[tuple[Keys, str]]:
+    """The keys of a device without a backend are checked against those of all backends."""
+    for key in _at(keys, data):
+        if key not in _device_keys(None):
+            yield (*keys, key), _unknown_key((*keys, key), data)
+
+
+def _unknown_word(key: str, value: Any, known: Any) -> str:
+    if not isinstance(value, str):
+        return f"{_shown(value)} is not a string"
+    return f"unknown {key} {quoted(value)}; {did_you_mean(value, known)}"
+
+
+def _shown(value: Any) -> str:
+    """A value as the user wrote it; a table or an array only by its kind."""
+    match value:
+        case str():
+            return quoted(value)
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a table"
+        case list() | tuple():
+            return "an array" if value else "[]"
+        case int() if abs(value) >= _LONG_NUMBER:
+            return "a number this long"
+        case _:
+            return str(value)

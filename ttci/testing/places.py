@@ -1,0 +1,68 @@
+"""Which code is the user's own: the places that messages name."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+Place = tuple[str, int | None]  # a file and a line
+UNKNOWN: Place = ("<unknown>", None)
+
+_OWN_PACKAGE = __name__.partition(".")[0]
+_LIBRARY_FOLDERS = tuple(
+    f"{folder}{os.sep}"
+    for folder in {
+        str(Path(__file__).parents[1]),
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")),
+    }
+)
+_PACKAGE_FOLDERS = {"site-packages", "dist-packages"}
+
+
+def caller_place() -> Place | None:
+    """File and line of the nearest caller in the user's own code."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame:
+        if _is_users(frame):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames of a traceback that lie in the user's own code."""
+    walked = list(traceback.walk_tb(error.__traceback__))
+    own = [(frame, line) for frame, line in walked if _is_users(frame)]
+    in_files = [(frame, line) for frame, line in own if not _is_no_file(frame.f_code.co_filename)]
+    return list(traceback.StackSummary.extract(iter(in_files or own)))
+
+
+def definition_of(value: Any) -> Place | None:
+    """Where a class or a function of the user's is defined."""
+    try:
+        file = inspect.getsourcefile(value)
+        return (file, inspect.getsourcelines(value)[1]) if file and not _is_library(file) else None
+    except (OSError, TypeError):
+        return None
+
+
+def _is_users(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    if _is_no_file(file):  # typed in, or generated: a dataclass's __init__, say
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        return not file.startswith("<frozen") and package != _OWN_PACKAGE
+    return not _is_library(file)
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(_LIBRARY_FOLDERS) or not _PACKAGE_FOLDERS.isdisjoint(Path(file).parts)
+
+
+def _is_no_file(file: str) -> bool:
+    return file.startswith("<")

@@ -1,0 +1,49 @@
+"""Which paths pytest collects when an option asks for the suite."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+SUITE = Path(__file__).with_name("test_checks.py")
+SUITE_ID = "ttci/tests/test_checks.py"  # as it stands in node ids, wherever ttci is installed
+
+_NAMES = frozenset({PurePosixPath(SUITE_ID), PurePosixPath(SUITE_ID).parent})
+_DOTTED_NAMES = frozenset({"ttci.tests", "ttci.tests.test_checks"})  # with --pyargs
+
+
+def add_suite(config: pytest.Config) -> None:
+    """Collect the suite: beside the paths that a user gave, else alone."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(SUITE)]
+        return
+    config.args = [_located(argument, config) for argument in config.args]
+    if any(_path_in(argument) == str(SUITE) for argument in config.args):
+        return
+    config.args = [*config.args, str(SUITE)]
+    if any((config.invocation_params.dir / argument).resolve() in SUITE.parents for argument in config.args):
+        # pytest would drop the suite as part of that folder, and then not find it
+        # where it lies in a virtual environment, which it passes over.
+        config.option.keepduplicates = True
+
+
+def identity_in(nodeid: str) -> str:
+    """The identity of the check that has this node id; empty where it is not the suite's."""
+    path, _, name = nodeid.partition("::")
+    return name if path == SUITE_ID else ""
+
+
+def _located(argument: str, config: pytest.Config) -> str:
+    """An argument that means the suite, by file, folder, module or node id, as the path of its file."""
+    path = _path_in(argument)
+    means_suite = (
+        PurePosixPath(path) in _NAMES
+        or (config.invocation_params.dir / path).resolve() in (SUITE, SUITE.parent)
+        or (config.option.pyargs and path in _DOTTED_NAMES)
+    )
+    return f"{SUITE}{argument[len(path) :]}" if means_suite else argument
+
+
+def _path_in(argument: str) -> str:
+    return argument.partition("::")[0]
