@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,11 @@ def bytes_written(path: Path, monkeypatch: pytest.MonkeyPatch, checks: int) -> t
     """Bytes that `checks` quick checks cost in all, and the size of the file they end with."""
     written = 0
 
-    def write_and_count(to: Path, run: Run) -> None:
+    def write_and_count(to: Path, run: Run, encoded_results: Iterable[str]) -> int:
         nonlocal written
-        write_run(to, run)
-        written += to.stat().st_size
+        size = write_run(to, run, encoded_results)
+        written += size
+        return size
 
     monkeypatch.setattr(recorder_module, "write_run", write_and_count)
     identities = [f"tiny@cpu/t{index}[performance]" for index in range(checks)]

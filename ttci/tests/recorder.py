@@ -14,7 +14,7 @@ from ttci.manifest import Pair
 from ttci.results import Fidelity, Outcome, Result, Run, write_run
 from ttci.unfinished import not_judged, running, unmeasured
 
-_ALWAYS_WRITTEN_BYTES = 1024 * 1024
+_ALWAYS_WRITTEN_BYTES = 256 * 1024
 _WRITING_SHARE = 0.05  # of the time, once the file is larger than that
 
 
