@@ -2,7 +2,7 @@
 # dependencies = [
 #   "nox>=2025.2",
 #   "pydantic>=2.11",
-#   "tomli>=2; python_version < '3.11'",
+#   "tomli>=2.2",
 #   "tree-sitter>=0.23",
 #   "tree-sitter-toml>=0.7",
 # ]

@@ -18,7 +18,7 @@ LIGHT = (
     *("report", "history"),
     *("progress", "child", "run"),
 )
-HEAVY = ("tensors", "modules", "checks", "devices", "testing")
+HEAVY = ("tensors", "checks", "devices", "modules", "testing")
 EDGES = ("tests", "plugin", "commands", "cli", "__main__")
 ORDER = (*LIGHT, *HEAVY, *EDGES)
 # Which edge may import which: each is the way in to the next.

@@ -1,5 +1,6 @@
 """The checks of a declared test, the targets that bind, and running them by call."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,16 @@ def test_results_without_any_test_are_not_ok() -> None:
 
     assert not TestResults().ok
     assert str(TestResults()).endswith("no tests")
+
+
+def test_a_target_that_is_beaten_asks_to_be_updated_and_fails_nothing() -> None:
+    test = ModuleTest(
+        "linear",
+        (1, 4, 8),
+        performance_targets={"memory_mb": 1000},
+        test_cases=["memory"],
+        module=nn.Linear(8, 8),
+    )
+    (result,) = run_module_tests([test])
+    assert result.outcome is Outcome.PASSED
+    assert re.search(r"memory_mb is better than its target, .*: write memory_mb = 0\.000\d+", result.message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -131,11 +130,10 @@ def bytes_written(path: Path, monkeypatch: pytest.MonkeyPatch, checks: int) -> t
     """Bytes that `checks` quick checks cost in all, and the size of the file they end with."""
     written = 0
 
-    def write_and_count(to: Path, run: Run, encoded_results: Iterable[str]) -> int:
+    def write_and_count(to: Path, run: Run, encoded_results: Iterable[str]) -> None:
         nonlocal written
-        size = write_run(to, run, encoded_results)
-        written += size
-        return size
+        write_run(to, run, encoded_results)
+        written += to.stat().st_size
 
     monkeypatch.setattr(recorder_module, "write_run", write_and_count)
     identities = [f"tiny@cpu/t{index}[performance]" for index in range(checks)]
@@ -157,7 +155,7 @@ def test_a_thousand_quick_checks_do_not_rewrite_the_file_a_thousand_times(
     assert len(read_run(tmp_path / "run.json").results) == 1000
 
 
-def test_a_small_file_is_written_at_every_start_and_end(tmp_path: Path) -> None:
+def test_no_result_is_lost_however_rarely_the_file_is_written(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     identities = [f"tiny@cpu/t{index}[memory]" for index in range(50)]
     recorder = recorder_at(path)
@@ -165,8 +163,21 @@ def test_a_small_file_is_written_at_every_start_and_end(tmp_path: Path) -> None:
     for done, identity in enumerate(identities):
         recorder.start(identity)
         recorder.record(identity, report(result=passed(identity)))
-        results = json.loads(path.read_bytes())["results"]
-        assert [result["outcome"] for result in results].count("passed") == done + 1
+        outcomes = [result.outcome for result in read_run(path).results]
+        assert outcomes.count(Outcome.PASSED) == done + 1
+    assert [file.name for file in tmp_path.iterdir() if file != path] == [".run.json.journal"]
+    recorder.finish()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_torn_last_line_of_the_journal_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    recorder = recorder_at(path)
+    recorder.expect([A])
+    recorder.record(A, report(result=passed(A)))
+    with (tmp_path / ".run.json.journal").open("a") as journal:
+        journal.write('{"id": "tin')
+    assert outcomes(path)[A] == ("passed", "")
 
 
 def run_of(*results: Result) -> Run:

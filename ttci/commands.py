@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ from ttci.manifest import (
     load_manifest,
     select,
 )
-from ttci.plan import Plan, missing, plan
+from ttci.plan import Plan, missing, missing_by_device, plan
 from ttci.report.table import align
 
 if TYPE_CHECKING:
@@ -39,7 +38,9 @@ def list_models(options: Namespace) -> ExitCode:
     if options.json:
         print(json.dumps(_as_json(manifest, pairs, tests), indent=2))
         return ExitCode.OK
-    print(align([("pair", "backend", "here", "source"), *(_pair_row(manifest, pair) for pair in pairs)]))
+    lacks = missing_by_device(manifest)
+    rows = [_pair_row(manifest, pair, lacks[pair.device]) for pair in pairs]
+    print(align([("pair", "backend", "here", "source"), *rows]))
     targets = [row for pair in pairs for row in _target_rows(manifest, pair)]
     if targets:
         print("\n" + align([("target of", "test", "metric", "value"), *targets]))
@@ -124,6 +125,8 @@ def report(options: Namespace) -> ExitCode:
 
 def doctor(options: Namespace) -> ExitCode:
     """Print what is installed here, and for each device of the manifest what it lacks."""
+    import platform
+
     from ttci.environment import installed_version
 
     packages = ("torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist")
@@ -162,9 +165,9 @@ def _tests_of(manifest: Manifest, model: str) -> list[ModuleTest]:
     return declared_tests(manifest, model)
 
 
-def _pair_row(manifest: Manifest, pair: Pair) -> tuple[str, str, str, str]:
+def _pair_row(manifest: Manifest, pair: Pair, lacks: str | None) -> tuple[str, str, str, str]:
     device = manifest.devices[pair.device]
-    here = missing(device) or ("on demand" if device.on_demand else "yes")
+    here = lacks or ("on demand" if device.on_demand else "yes")
     return str(pair), f"{device.backend} {device.target}", here, manifest.models[pair.model].source
 
 
@@ -195,12 +198,13 @@ def _figures(targets: TestTargets) -> dict[str, str]:
 
 
 def _as_json(manifest: Manifest, pairs: list[Pair], tests: dict[str, list[ModuleTest]]) -> dict[str, Any]:
+    lacks = missing_by_device(manifest)
     return {
         "pairs": [
             {
                 "pair": str(pair),
                 "source": manifest.models[pair.model].source,
-                "missing": missing(manifest.devices[pair.device]),
+                "missing": lacks[pair.device],
                 "on-demand": manifest.devices[pair.device].on_demand,
                 "targets": {
                     test: entry.model_dump(exclude_none=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,21 +55,31 @@ class Plan:
 def plan(manifest: Manifest, models: Sequence[str], devices: Sequence[str] = ()) -> Plan:
     """The jobs of the chosen pairs; raises what `select` raises."""
     selection = select(manifest, models, devices)
-    jobs = tuple(_job(manifest, pair) for pair in selection.pairs)
+    lacks = missing_by_device(manifest)
+    jobs = tuple(_job(manifest, pair, lacks[pair.device]) for pair in selection.pairs)
     return Plan(jobs, selection.left_out)
 
 
-def _job(manifest: Manifest, pair: Pair) -> Job:
+def _job(manifest: Manifest, pair: Pair, lacks: str | None) -> Job:
     device = manifest.devices[pair.device]
-    return Job(pair, device.backend, device.runs_on, device.timeout_minutes, missing(device))
+    return Job(pair, device.backend, device.runs_on, device.timeout_minutes, lacks)
+
+
+def missing_by_device(manifest: Manifest) -> dict[str, str | None]:
+    """What this host lacks to run each device of the manifest."""
+    return {name: missing(device) for name, device in manifest.devices.items()}
 
 
 def missing(device: TorchDeviceEntry | TtnnDeviceEntry) -> str | None:
     """What this host lacks to run `device`, as far as can be told without torch."""
     if isinstance(device, TorchDeviceEntry):
-        if device.target == "cuda" and shutil.which("nvidia-smi") is None:
+        if device.target == "cuda" and not _is_on_path("nvidia-smi"):
             return "there is no NVIDIA GPU on this host (no nvidia-smi)"
         return None
     if device.target == "silicon" and not Path("/dev/tenstorrent").exists():
         return "there is no Tenstorrent board on this host (no /dev/tenstorrent)"
     return "this version of ttci runs no ttnn device"
+
+
+def _is_on_path(program: str) -> bool:
+    return any((Path(folder) / program).exists() for folder in os.get_exec_path())

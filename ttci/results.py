@@ -148,8 +148,45 @@ def exit_code(results: Iterable[Result]) -> ExitCode:
     return ExitCode.UNAVAILABLE if outcomes == {Outcome.UNAVAILABLE} else ExitCode.OK
 
 
-def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None) -> int:
-    """Write `run` to `path`, whole or not at all; returns its size in characters.
+class Journal:
+    """What a run found since its run.json was last written: a result a line, the newest counts.
+
+    Appending costs a hundredth of writing the file anew.
+    """
+
+    def __init__(self, run_path: Path) -> None:
+        run_path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = self.path_for(run_path)
+        self.remove()
+
+    @staticmethod
+    def path_for(run_path: Path) -> Path:
+        """Where the journal of a run.json lies."""
+        return run_path.with_name(f".{run_path.name}.journal")
+
+    def append(self, encoded_result: str) -> None:
+        """Add one result, as JSON."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"{encoded_result}\n")
+
+    def remove(self) -> None:
+        """Remove the journal: its run.json holds everything, or is of another run."""
+        self._path.unlink(missing_ok=True)
+
+
+def _with_journal(path: Path, run: Run) -> Run:
+    try:
+        lines = Journal.path_for(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    except OSError:
+        return run
+    whole = [line for line in lines if line.endswith("\n")]  # the last one may be torn
+    newest = {result.id: result for result in map(Result.model_validate_json, whole)}
+    results = tuple(newest.get(result.id, result) for result in run.results)
+    return run.model_copy(update={"results": results})
+
+
+def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None) -> None:
+    """Write `run` to `path`, whole or not at all.
 
     encoded_results: its results as JSON, by one who has encoded most of them before.
     """
@@ -165,7 +202,6 @@ def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return len(text)
 
 
 def read_run(path: Path) -> Run:
@@ -183,7 +219,8 @@ def read_run(path: Path) -> Run:
             f"{path}: written by a newer ttci (schema {schema}, this one reads {SCHEMA}); upgrade ttci"
         )
     try:
-        return Run.model_validate(data)
+        run = Run.model_validate(data)
+        return run if run.finished else _with_journal(path, run)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -20,7 +20,7 @@ from ttci.errors import ExitCode, InputError, MachineryError
 from ttci.manifest import Manifest, Pair
 from ttci.progress import Progress
 from ttci.report.junit import merge_junit, write_junit
-from ttci.results import Outcome, Run, exit_code, read_run, write_run
+from ttci.results import Journal, Outcome, Run, exit_code, read_run, write_run
 from ttci.unfinished import explain_end, is_unfinished
 
 _ALONE = ("performance",)
@@ -165,6 +165,7 @@ class _PytestProcess:
         if run:
             explained = explain_end(run, f"{what}; its last output:\n{last_lines}")
             write_run(folder.run, explained)
+            Journal.path_for(folder.run).unlink(missing_ok=True)
             write_junit(explained, folder.junit)
         return ExitCode.MACHINERY
 

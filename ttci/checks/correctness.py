@@ -43,17 +43,17 @@ def check_correctness(
         return Findings((*complaints, *shape_complaints))
     comparisons: list[Comparison] = []
     for index, (output, reference) in enumerate(zip(observed.outputs, observed.references, strict=True)):
-        comparison = _compared(output, reference, tolerance)
+        comparison = _compared(output, reference, tolerance, exact=exact)
         comparisons.append(comparison)
         prefix = f"output {index}: " if len(observed.outputs) > 1 else ""
         complaints += [prefix + text for text in _value_complaints(comparison, output, tolerance, exact)]
     return Findings(tuple(complaints), _measurements(comparisons, tolerance))
 
 
-def _compared(output: Tensor, reference: Tensor, tolerance: float) -> Comparison:
+def _compared(output: Tensor, reference: Tensor, tolerance: float, *, exact: bool) -> Comparison:
     if output.is_complex() or reference.is_complex():
         output, reference = (torch.view_as_real(t.to(torch.complex64)) for t in (output, reference))
-    comparison = compare(output, reference, tolerance)
+    comparison = compare(output, reference, tolerance, elementwise=exact)
     if comparison.is_constant and output.is_floating_point():
         # Its one value may be rounded in the output's type by more than `tolerance`.
         comparison = compare(output, reference, max(tolerance, torch.finfo(output.dtype).eps))

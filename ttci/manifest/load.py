@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import codecs
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tomli
 from pydantic import ValidationError
 
 from ttci.errors import InputError, Mistake
 from ttci.manifest.cross_check import cross_check
 from ttci.manifest.lines import KeyLines, Keys, dotted
-from ttci.manifest.schema import ManifestFile, ModelEntry, TorchDeviceEntry, TtnnDeviceEntry
+from ttci.manifest.schema import (
+    ManifestFile,
+    ModelEntry,
+    TorchDeviceEntry,
+    TtnnDeviceEntry,
+    parse_manifest,
+)
 from ttci.manifest.source import Source, parse_source
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 DEFAULT_PATH = Path("models_manifest.toml")
 _LARGEST_FILE_BYTES = 1 << 20
@@ -86,8 +87,8 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise RecursionError("dotted keys, on which the TOML reader takes quadratic time")
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise InputError(
             _repeated_keys(path, text, str(error)) or _not_toml(path, text, str(error))
         ) from None
@@ -115,7 +116,7 @@ def _not_toml(path: Path, text: str, message: str) -> list[Mistake]:
 def _checked(path: Path, text: str, data: dict[str, Any]) -> Manifest:
     found: list[tuple[Keys, str]] = []
     try:
-        parsed = ManifestFile.model_validate(data)
+        parsed = parse_manifest(data)
     except ValidationError as error:
         from ttci.manifest.explain import explain
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -125,3 +129,29 @@ class ManifestFile(_Entry):
 
     devices: dict[Name, DeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     models: dict[Name, ModelEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
+
+
+def parse_manifest(data: dict[str, Any]) -> ManifestFile:
+    """Check and freeze what a manifest says; raises pydantic's ValidationError."""
+    with _no_plugins():
+        ManifestFile.model_rebuild()
+    return ManifestFile.model_validate(data)
+
+
+@contextmanager
+def _no_plugins() -> Iterator[None]:
+    """Keep pydantic from looking for its plugins: that takes as long as the rest of reading a manifest.
+
+    To go when pydantic looks for them without importing importlib.metadata.
+    """
+    name = "pydantic.plugin._loader"
+    if name in sys.modules:
+        yield
+        return
+    stand_in = ModuleType(name)
+    stand_in.__dict__["get_plugins"] = tuple
+    sys.modules[name] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -13,6 +13,12 @@ def describe_failure(measurement: Measurement) -> str:
     return f"{m.name} missed its target: {describe(m)}"
 
 
+def describe_improvement(measurement: Measurement) -> str:
+    """That the target should be brought up to date, and to what."""
+    m = measurement
+    return f"{m.name} is better than its target, {describe(m)}: write {m.name} = {_figure(m.value, digits=3)}"
+
+
 def describe(measurement: Measurement) -> str:
     """The value, and beside it the target, the limit and the distance where there is one."""
     m = measurement
@@ -34,5 +40,5 @@ def describe_briefly(measurement: Measurement) -> str:
     return f"{m.name} {_figure(m.value)}{unit}{target}"
 
 
-def _figure(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:.6g}"
+def _figure(value: float | None, digits: int = 6) -> str:
+    return "nothing" if value is None else f"{value:.{digits}g}"

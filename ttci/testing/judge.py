@@ -15,8 +15,8 @@ from ttci.checks.memory import check_memory
 from ttci.checks.performance import check_performance
 from ttci.devices import Capability
 from ttci.manifest import Identity
-from ttci.report.verdicts import describe_failure
-from ttci.results import Measurement, Outcome, Result
+from ttci.report.verdicts import describe_failure, describe_improvement
+from ttci.results import Measurement, Outcome, Result, Verdict
 from ttci.testing.places import user_frames
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.targets import BoundTargets
@@ -52,7 +52,9 @@ def judge_case(case: Case, timer: Timer) -> Result:
     measurements = case.targets.judge(case.check, findings.measurements)
     problems = [*findings.complaints, *map(describe_failure, _failing(measurements))]
     outcome = Outcome.FAILED if problems else Outcome.PASSED
-    return _result(case, outcome, start, "\n".join(problems) or findings.note, measurements)
+    notes = [findings.note] if findings.note else []
+    notes += [describe_improvement(m) for m in measurements if m.verdict is Verdict.IMPROVED]
+    return _result(case, outcome, start, "\n".join(problems or notes), measurements)
 
 
 def _findings(case: Case, timer: Timer) -> Findings:

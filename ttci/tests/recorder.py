@@ -11,19 +11,17 @@ import pytest
 
 from ttci.environment import describe_environment
 from ttci.manifest import Pair
-from ttci.results import Fidelity, Outcome, Result, Run, write_run
+from ttci.results import Fidelity, Journal, Outcome, Result, Run, write_run
 from ttci.unfinished import not_judged, running, unmeasured
 
-_ALWAYS_WRITTEN_BYTES = 256 * 1024
-_WRITING_SHARE = 0.05  # of the time, once the file is larger than that
+_WRITING_SHARE = 0.05  # of the time, at most
 
 
 class Recorder:
-    """Collects results; writes run.json as they come, so that a crash loses none.
+    """Collects results; keeps run.json true, so that a crash loses none.
 
-    It is written whole at the start and the end of every check. A file of many
-    thousand samples is written less often when checks are quick: a crash may then
-    lose what finished in the last 20 times the seconds that one writing takes.
+    run.json is written whole, as often as a small share of the time allows; what
+    came since is in a journal beside it, which `read_run` takes into account.
     """
 
     def __init__(self, pair: Pair, fidelity: Fidelity, path: Path | None) -> None:
@@ -34,8 +32,8 @@ class Recorder:
         self._entries: dict[str, str] = {}  # of every expected check, as JSON: only what is new is encoded
         self._started = datetime.now(timezone.utc)
         self._environment = describe_environment(Path.cwd()) if path else {}
-        self._last_write_s = 0.0
-        self._pause_s = 0.0
+        self._next_write_s = 0.0
+        self._journal = Journal(self._path) if self._path else None
 
     @property
     def results(self) -> list[Result]:
@@ -51,23 +49,26 @@ class Recorder:
     def start(self, identity: str) -> None:
         """This one is running from now on."""
         if identity in self._entries:
-            self._entries[identity] = running(identity).model_dump_json()
-            self._write_soon()
+            self._note(identity, running(identity))
 
     def record(self, identity: str, report: pytest.TestReport) -> None:
         """Keep what `report` says of `identity`."""
         result = _result_in(identity, report) if identity in self._entries else None
         if result is not None:
             self._results[identity] = result
-            self._entries[identity] = result.model_dump_json()
-            self._write_soon()
+            self._note(identity, result)
 
     def finish(self) -> None:
         """The session is over."""
         self._write(finished=datetime.now(timezone.utc))
+        if self._journal:
+            self._journal.remove()
 
-    def _write_soon(self) -> None:
-        if time.perf_counter() - self._last_write_s >= self._pause_s:
+    def _note(self, identity: str, result: Result) -> None:
+        self._entries[identity] = result.model_dump_json()
+        if self._journal:
+            self._journal.append(self._entries[identity])
+        if time.perf_counter() >= self._next_write_s:
             self._write()
 
     def _write(self, finished: datetime | None = None) -> None:
@@ -84,10 +85,9 @@ class Recorder:
             environment=self._environment,
             results=(),
         )
-        size = write_run(self._path, run, encoded_results=self._entries.values())
-        self._last_write_s = time.perf_counter()
-        is_small = size <= _ALWAYS_WRITTEN_BYTES
-        self._pause_s = 0.0 if is_small else (self._last_write_s - begin) / _WRITING_SHARE
+        write_run(self._path, run, encoded_results=self._entries.values())
+        end = time.perf_counter()
+        self._next_write_s = end + (end - begin) / _WRITING_SHARE
 
 
 def _result_in(identity: str, report: pytest.TestReport) -> Result | None:
