@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from ttci.errors import TtciError  # noqa: E402
 from ttci.manifest import load_manifest  # noqa: E402
 from ttci.plan import Plan, plan  # noqa: E402
 
+TTNN_PYTHONS = ("3.12", "3.10")  # that it has wheels for, the preferred one first
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 nox.needs_version = ">=2025.2"
@@ -49,10 +52,31 @@ def environment(session: nox.Session, extra: str) -> str:
     requirements = ["-e", f".[{extra}]", *nox.project.dependency_groups(PYPROJECT, "pair")]
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
-        session.run(sys.executable, "-m", "virtualenv", "--quiet", str(folder), external=True)
+        base = base_python(session, extra)
+        session.run(
+            sys.executable, "-m", "virtualenv", "--quiet", "--python", base, str(folder), external=True
+        )
         session.run(str(python), "-m", "pip", "install", "--quiet", *requirements, external=True)
         stamp.write_text(wanted)
     return str(python)
+
+
+def base_python(session: nox.Session, extra: str) -> str:
+    """A Python that the environment can be made with: for ttnn one of those it has wheels for."""
+    if extra != "ttnn":
+        return sys.executable
+    found = next(filter(runs, map("python{}".format, TTNN_PYTHONS)), None)
+    if found is None:
+        session.error(
+            f"ttnn needs Python {' or '.join(TTNN_PYTHONS)}, and neither is on the PATH; install one"
+        )
+    return found
+
+
+def runs(python: str) -> bool:
+    """Whether there is such a Python: a shim on the PATH may lead nowhere."""
+    path = shutil.which(python)
+    return path is not None and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0
 
 
 def chosen(arguments: list[str]) -> tuple[Plan, list[str], list[str]]:
@@ -87,7 +111,8 @@ def models(session: nox.Session) -> None:
 def pair(session: nox.Session, pair: str) -> None:
     """Test one model on one device: "pair(llama3@cpu)" [-- PYTEST ARGS]."""
     model, _, device = pair.partition("@")
-    python = environment(session, "torch")
+    is_ttnn = load_manifest().devices[device].backend == "ttnn"
+    python = environment(session, "ttnn" if is_ttnn else "torch")
     command = [python, "-m", "ttci", "run", model, "--device", device, "--", *session.posargs]
     session.run(*command, external=True)
 
@@ -98,6 +123,13 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
     # Each worker's torch would otherwise take every core.
     session.run("pytest", "-n", "auto", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(venv_backend="none")
+def tests_on_ttnn(session: nox.Session) -> None:
+    """Test ttci on real ttnn with mock boards: [-- PYTEST ARGS]."""
+    python = environment(session, "ttnn")
+    session.run(python, "-m", "pytest", "tests/on_ttnn", *session.posargs, external=True)
 
 
 @nox.session

@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TtciError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; what had finished is in the pair's run.json", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted; what had finished is in the pair's run.json", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
         subparsers, "doctor", "what is installed here and what each device lacks", commands.doctor
     )
     _add_json(doctor)
+
+    toolchain = subparsers.add_parser("toolchain", help="the tools that ttnn needs beside its wheel")
+    actions = toolchain.add_subparsers(title="actions", required=True, metavar="ACTION")
+    install = actions.add_parser("install", help="fetch SFPI (the kernel compiler) and ttsim, verified")
+    install.add_argument("tools", nargs="*", metavar="TOOL", help="sfpi, ttsim; both where none is named")
+    install.set_defaults(command=commands.toolchain_install)
     return parser
 
 

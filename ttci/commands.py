@@ -128,10 +128,12 @@ def doctor(options: Namespace) -> ExitCode:
     import platform
 
     from ttci.environment import installed_version
+    from ttci.toolchain import sfpi_state, ttsim_state
 
     packages = ("torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist")
     versions = {"ttci": __version__, "python": platform.python_version()}
     versions |= {package: installed_version(package) or "not installed" for package in packages}
+    versions |= {"sfpi": str(sfpi_state()), "ttsim": str(ttsim_state())}
     devices = {name: missing(entry) or "here" for name, entry in _devices(options.manifest).items()}
     if options.json:
         print(json.dumps({"versions": versions, "devices": devices}, indent=2))
@@ -140,6 +142,13 @@ def doctor(options: Namespace) -> ExitCode:
         if versions["torch"] == "not installed":
             print("\nto run torch devices: python -m pip install 'ttci[torch]'")
     return ExitCode.OK
+
+
+def toolchain_install(options: Namespace) -> ExitCode:
+    """Fetch the tools that ttnn needs beside its wheel."""
+    from ttci.toolchain import install
+
+    return install(options)
 
 
 def _devices(path: Path) -> Mapping[str, TorchDeviceEntry | TtnnDeviceEntry]:

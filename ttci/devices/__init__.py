@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from ttci.errors import DeviceUnavailableError
+from ttci.errors import TtciError
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
 from ttci.results import Fidelity
 
@@ -28,6 +28,10 @@ class Capability(Enum):
     AUTOGRAD = auto()
 
 
+class NoImplementationError(TtciError):
+    """The device has no implementation of a module."""
+
+
 class Device(Protocol):
     """Where a module is executed."""
 
@@ -38,13 +42,25 @@ class Device(Protocol):
     dtype_name: str  # of its floating-point numbers, as torch names it
 
     def prepare(self, module: nn.Module) -> Callable[..., Any]:
-        """`module` as this device runs it; the module itself stays as it is."""
+        """`module` as this device runs it; the module itself stays as it is.
+
+        Raises NoImplementationError where the device has none of it.
+        """
 
     def to_device(self, value: Any) -> Any:
         """Tensors (nested ones too) moved and converted to what the device computes in."""
 
+    def to_host(self, value: Any) -> Any:
+        """The device's tensors (nested ones too) as torch tensors."""
+
     def synchronize(self) -> None:
         """Wait until everything that was started has finished."""
+
+    def refusal(self, error: Exception) -> str | None:
+        """What the device itself says was wrong with a call; None where `error` is none of its own."""
+
+    def close(self) -> None:
+        """Give the device back."""
 
     def peak_memory_bytes(self, module: Callable[..., Any], inputs: Any, call: Call) -> int:
         """The most tensor bytes alive during `call`, weights and inputs included."""
@@ -52,8 +68,6 @@ class Device(Protocol):
 
 def open_device(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
     """Open the device of a manifest entry; raises DeviceUnavailableError with the reason."""
-    if entry.backend not in _BACKENDS:
-        raise DeviceUnavailableError(f"{name}: this version of ttci runs no {entry.backend} device")
     return _BACKENDS[entry.backend](name, entry)
 
 
@@ -63,4 +77,10 @@ def _open_torch(name: str, entry: Any) -> Device:
     return TorchDevice(name, entry)
 
 
-_BACKENDS: dict[str, Callable[[str, Any], Device]] = {"torch": _open_torch}
+def _open_ttnn(name: str, entry: Any) -> Device:
+    from ttci.devices.ttnn.device import TtnnDevice
+
+    return TtnnDevice(name, entry)
+
+
+_BACKENDS: dict[str, Callable[[str, Any], Device]] = {"torch": _open_torch, "ttnn": _open_ttnn}

@@ -41,6 +41,17 @@ class TorchDevice:
         """Floating-point tensors in this device's type, all of them on the device."""
         return map_tensors(value, lambda tensor: _convert(tensor, self._dtype, self._device))
 
+    def to_host(self, value: Any) -> Any:
+        """On the CPU; of a CPU device the value itself."""
+        return map_tensors(value, torch.Tensor.cpu)
+
+    def refusal(self, error: Exception) -> str | None:  # noqa: ARG002
+        """None: what torch raises is the module's own."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
     def synchronize(self) -> None:
         """Wait for the GPU; a CPU call has finished when it returns."""
         if self._device.type == "cuda":

@@ -67,6 +67,9 @@ class TtnnDeviceEntry(_DeviceEntry):
     backend: Literal["ttnn"]
     target: Literal["silicon", "simulator", "mock"]
     board: Literal["n150", "n300", "t3k", "p100", "p150"]
+    weight_dtype: Literal["bfloat8_b", "bfloat16"] = Field(
+        default="bfloat8_b", description="Of weight matrices; activations are bfloat16."
+    )
 
 
 DeviceEntry = Annotated[TorchDeviceEntry | TtnnDeviceEntry, Field(discriminator="backend")]

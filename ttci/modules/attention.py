@@ -1,9 +1,11 @@
 """Multi-head attention, with grouped heads, rotary embedding and per-head norms.
 
-Shapes: B batch, S tokens, E hidden dim, H heads, K key/value heads, D head dim.
+Shapes: B batch, S tokens, E hidden dim, H heads, K key/value heads, D head dim, L cache
+length.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,22 @@ from torch import Tensor, nn
 from ttci.modules.normalization import RMSNorm
 from ttci.modules.rotary import RopeScaling, apply_rotary, inverse_frequencies, rotary_tables
 
-__all__ = ["MultiHeadAttention", "RopeScaling"]
+__all__ = ["KVCache", "MultiHeadAttention", "RopeScaling"]
+
+
+@dataclass
+class KVCache:
+    """The keys and values of the tokens before one that is decoded.
+
+    Attributes:
+        keys: [B, K, L, D], turned by their positions already.
+        values: [B, K, L, D].
+        position: Of the token that is decoded next, 0 to L - 1; the caller moves it on.
+    """
+
+    keys: Tensor
+    values: Tensor
+    position: int
 
 
 class MultiHeadAttention(nn.Module):
@@ -78,13 +95,50 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Let every token attend to the others, [B, S, E] to [B, S, E]."""
+        return self._attend(*self._heads(x), is_causal=self.causal)
+
+    @torch.no_grad()
+    def decode(self, x: Tensor, cache: KVCache) -> Tensor:
+        """Let one token attend to itself and those in the cache, [B, 1, E] to [B, 1, E].
+
+        Its keys and values are written to the cache at ``cache.position``; what lies
+        behind that is not looked at. For inference: no gradient flows.
+
+        Raises:
+            ValueError: The position is outside the cache, or attention is not causal.
+        """
+        position, length = cache.position, cache.keys.shape[2]
+        if not self.causal:
+            raise ValueError("only causal attention decodes token by token; this one has causal=False")
+        if not 0 <= position < length:
+            raise ValueError(f"position {position} is outside the cache, which holds 0 to {length - 1}")
+        q, k, v = self._heads(x, position)  # [B, H, 1, D], [B, K, 1, D] twice
+        cache.keys[:, :, position : position + 1] = k
+        cache.values[:, :, position : position + 1] = v
+        seen_keys = cache.keys[:, :, : position + 1].to(q.dtype)
+        seen_values = cache.values[:, :, : position + 1].to(q.dtype)
+        return self._attend(q, seen_keys, seen_values, is_causal=False)  # all that it sees is before it
+
+    def make_cache(
+        self, batch: int, length: int, generator: torch.Generator | None = None, position: int | None = None
+    ) -> KVCache:
+        """A cache of random keys and values; decoding is at its last position where none is given."""
+        weight = self.k_proj.weight
+        shape = (batch, self.num_kv_heads, length, self.head_dim)
+        keys, values = (torch.randn(shape, generator=generator).to(weight) for _ in range(2))
+        return KVCache(keys, values, length - 1 if position is None else position)
+
+    def _heads(self, x: Tensor, first_position: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         q = self.q_norm(self._split_heads(self.q_proj(x)))  # [B, H, S, D]
         k = self.k_norm(self._split_heads(self.k_proj(x)))  # [B, K, S, D]
         v = self._split_heads(self.v_proj(x))  # [B, K, S, D]
         if self.rope_theta is not None:
-            q, k = self._rotate(q, k, self.rope_theta)
+            q, k = self._rotate(q, k, self.rope_theta, first_position)
+        return q, k, v
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, is_causal: bool) -> Tensor:
         grouped = self.num_kv_heads != self.num_heads
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal, enable_gqa=grouped)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=is_causal, enable_gqa=grouped)
         y = y.transpose(1, 2).flatten(2)  # [B, H, S, D] to [B, S, H * D]
         out: Tensor = self.o_proj(y)  # [B, S, E]
         return out
@@ -92,14 +146,15 @@ class MultiHeadAttention(nn.Module):
     def _split_heads(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)  # [B, heads, S, D]
 
-    def _rotate(self, q: Tensor, k: Tensor, theta: float) -> tuple[Tensor, Tensor]:
+    def _rotate(self, q: Tensor, k: Tensor, theta: float, first_position: int) -> tuple[Tensor, Tensor]:
         # Computed here, not kept in buffers: .to(torch.bfloat16) would round the
         # frequencies to 8 bits, an error that grows with the position.
         dtype = torch.promote_types(q.dtype, torch.float32)
         frequencies = inverse_frequencies(
             self.head_dim, theta, self.rope_scaling, dtype=dtype, device=q.device
         )
-        cos, sin = rotary_tables(torch.arange(q.shape[-2], device=q.device), frequencies)
+        positions = torch.arange(first_position, first_position + q.shape[-2], device=q.device)
+        cos, sin = rotary_tables(positions, frequencies)
         return apply_rotary(q, cos, sin), apply_rotary(k, cos, sin)
 
     def _check_grouping(self) -> None:

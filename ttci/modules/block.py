@@ -3,7 +3,13 @@
 Shapes: B batch, S tokens, E hidden dim.
 """
 
+from collections.abc import Callable
+from typing import cast
+
+import torch
 from torch import Tensor, nn
+
+from ttci.modules.attention import KVCache, MultiHeadAttention
 
 
 class DecoderBlock(nn.Module):
@@ -42,13 +48,27 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the layer, [B, S, E] to [B, S, E]."""
+        return self._run(x, self.attention)
+
+    @torch.no_grad()
+    def decode(self, x: Tensor, cache: KVCache) -> Tensor:
+        """Run the layer for one token, [B, 1, E] to [B, 1, E], and write it to the cache."""
+        attention = cast("MultiHeadAttention", self.attention)
+        return self._run(x, lambda given: attention.decode(given, cache))
+
+    def make_cache(
+        self, batch: int, length: int, generator: torch.Generator | None = None, position: int | None = None
+    ) -> KVCache:
+        """A cache as its attention makes one."""
+        attention = cast("MultiHeadAttention", self.attention)
+        return attention.make_cache(batch, length, generator, position)
+
+    def _run(self, x: Tensor, attention: Callable[[Tensor], Tensor]) -> Tensor:
         if self.norm_first:
-            x = x + self.attention(self.attention_norm(x))
-            x = x + self.ffn(self.ffn_norm(x))
-        else:
-            x = self.attention_norm(x + self.attention(x))
-            x = self.ffn_norm(x + self.ffn(x))
-        return x
+            x = x + attention(self.attention_norm(x))
+            return x + cast("Tensor", self.ffn(self.ffn_norm(x)))
+        x = self.attention_norm(x + attention(x))
+        return cast("Tensor", self.ffn_norm(x + self.ffn(x)))
 
     def extra_repr(self) -> str:
         """Show where the norms are when printed."""

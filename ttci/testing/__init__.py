@@ -5,6 +5,8 @@ Five ways, to be mixed freely: `register_module_tests`, `ModuleTestSpec`,
 `TestableModule` with `TestConfig`.
 """
 
+from ttci.devices.ttnn.goldens import register_golden
+from ttci.devices.ttnn.lowering import register_lowering
 from ttci.testing.config import (
     DeclarationError,
     ModuleTest,
@@ -23,6 +25,8 @@ __all__ = [
     "TestConfig",
     "TestResults",
     "TestableModule",
+    "register_golden",
+    "register_lowering",
     "register_module_tests",
     "run_module_tests",
     "test_module",

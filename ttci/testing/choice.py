@@ -82,7 +82,11 @@ def choose(request: Request) -> Choice:
     manifest = _manifest(request)
     entry = find_device(request.device, manifest)
     device = open_device(request.device, entry)
-    model, tests = _tests(request, manifest)
+    try:
+        model, tests = _tests(request, manifest)
+    except BaseException:
+        device.close()
+        raise
     targets: Mapping[str, TestTargets] = {}
     if request.manifest and manifest and model in manifest.models:
         targets = manifest.models[model].targets.get(request.device, {})

@@ -13,7 +13,7 @@ from ttci.checks.findings import Findings
 from ttci.checks.gradients import check_gradients
 from ttci.checks.memory import check_memory
 from ttci.checks.performance import check_performance
-from ttci.devices import Capability
+from ttci.devices import Capability, NoImplementationError
 from ttci.manifest import Identity
 from ttci.report.verdicts import describe_failure, describe_improvement
 from ttci.results import Measurement, Outcome, Result, Verdict
@@ -47,7 +47,12 @@ def judge_case(case: Case, timer: Timer) -> Result:
         return _result(case, Outcome.UNAVAILABLE, start, reason)
     try:
         findings = _findings(case, timer)
+    except NoImplementationError as error:
+        return _result(case, Outcome.FAILED, start, str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
+        refusal = case.prepared.device.refusal(error) if isinstance(error, Exception) else None
+        if refusal is not None:
+            return _result(case, Outcome.FAILED, start, refusal)
         return _result(case, Outcome.ERROR, start, describe_exception(error))
     measurements = case.targets.judge(case.check, findings.measurements)
     problems = [*findings.complaints, *map(describe_failure, _failing(measurements))]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import ttci.modules.lowerings  # noqa: F401  # so that devices find the implementations
 from ttci.checks.correctness import Observed
 from ttci.devices import Device
 from ttci.devices.torch_device import converted
@@ -65,9 +66,14 @@ class PreparedTest:
     @cached_property
     def device_inputs(self) -> Inputs:
         """On the device, in its type."""
-        return Inputs(
-            self.device.to_device(self.inputs.positional), self.device.to_device(self.inputs.keyword)
-        )
+        return self._put_on_device()
+
+    def _put_on_device(self) -> Inputs:
+        fresh = self.inputs.map(torch.clone)
+        return Inputs(self.device.to_device(fresh.positional), self.device.to_device(fresh.keyword))
+
+    def _read(self, value: Any) -> list[Tensor]:
+        return tensors_in(self.device.to_host(value))
 
     def release(self) -> None:
         """Forget what was made ready; it is made again when asked for."""
@@ -90,11 +96,12 @@ class PreparedTest:
     def observe(self) -> Observed:
         """Two forward passes, with everything that the correctness check looks at."""
         references = self.references
-        used = self.device_inputs.map(torch.clone)
+        used, untouched = self._put_on_device(), self._put_on_device()
         # Copied at once: an output may be an input or a buffer, which a call may change.
-        outputs = [tensor.clone() for tensor in tensors_in(self._forward(used))]
-        second_outputs = tensors_in(self._forward(self.device_inputs.map(torch.clone)))
-        before, after = self.device_inputs.tensors, used.tensors
+        outputs = [tensor.clone() for tensor in self._read(self._forward(used))]
+        second_outputs = self._read(self._forward(self._put_on_device()))
+        before = self._read([untouched.positional, untouched.keyword])
+        after = self._read([used.positional, used.keyword])
         return Observed(outputs, second_outputs, references, before, after)
 
     def gradient_problem(self) -> tuple[Callable[[], list[Tensor]], dict[str, Tensor]]:

@@ -41,7 +41,10 @@ def run_module_tests(
     opened = open_device(device, find_device(device, manifest))
     own_name = getattr(model, "__name__", type(model).__name__)
     pair = Pair(model_name_from(name or own_name), device)
-    return run_choice(Choice(pair, opened, tests_of(model)), on_result)
+    try:
+        return run_choice(Choice(pair, opened, tests_of(model)), on_result)
+    finally:
+        opened.close()
 
 
 def run_choice(choice: Choice, on_result: Callable[[Result], object] | None = None) -> TestResults:

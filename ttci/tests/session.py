@@ -30,12 +30,14 @@ class SuiteSession:
         self._config = config
         self._checks = config.getoption("--test-check") or CHECKS
         _refuse_unknown(self._checks)
-        self._choice: Choice | None = choose(_request(config))
+        choice = choose(_request(config))
+        self._choice: Choice | None = choice
+        self._device = choice.device
         self._cases: Sequence[Case] = ()
         self._recorder: Recorder | None = None
         if not _is_xdist_worker(config):
             run_json = config.getoption("--run-json")
-            self._recorder = Recorder(self._choice.pair, self._choice.device.fidelity, run_json)
+            self._recorder = Recorder(choice.pair, choice.device.fidelity, run_json)
         self._failures = 0
         add_suite(config)
 
@@ -44,6 +46,10 @@ class SuiteSession:
         if self._choice and not _is_xdist_controller(self._config):
             self._cases = [case for case in self._choice.cases if case.check in self._checks]
         self._choice = None
+
+    def pytest_unconfigure(self) -> None:
+        """Give the device back."""
+        self._device.close()
 
     def pytest_pycollect_makemodule(
         self, module_path: Path, parent: pytest.Collector

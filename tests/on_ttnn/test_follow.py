@@ -1,0 +1,268 @@
+"""What a tensor of a mock board holds is followed through everything that is done to it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ttci.devices.ttnn.numbers import GoldenError
+
+if TYPE_CHECKING:
+    from tests.on_ttnn.conftest import Board
+
+
+def bfloat16(value: Tensor) -> Tensor:
+    return value.bfloat16().float()
+
+
+def test_reading_gives_what_was_put(n150: Board, x: Tensor) -> None:
+    assert torch.equal(n150.read(n150.put(x)), x)
+
+
+def test_values_are_rounded_to_bfloat16(n150: Board) -> None:
+    value = torch.tensor([[1.0 + 2**-9, 3.14159]])
+    assert torch.equal(n150.read(n150.put(value)), bfloat16(value))
+
+
+@pytest.mark.parametrize("name", ["bfloat8_b", "bfloat4_b"])
+def test_block_floats_are_rounded_as_ttnn_does_on_the_host(n150: Board, x: Tensor, name: str) -> None:
+    dtype = getattr(n150.ttnn, name)
+    host = n150.ttnn.from_torch(x, dtype=dtype, layout=n150.ttnn.TILE_LAYOUT)
+    with n150.follower._methods.suspended():
+        expected = host.to_torch()
+    assert torch.equal(n150.read(n150.put(x, dtype)), expected)
+    assert torch.equal(n150.read(host), expected)
+    assert not torch.equal(expected, x)
+
+
+def test_typecast_rounds(n150: Board, x: Tensor) -> None:
+    cast = n150.ttnn.typecast(n150.put(x), n150.ttnn.bfloat8_b)
+    assert torch.equal(n150.read(cast), n150.read(n150.put(x, n150.ttnn.bfloat8_b)))
+
+
+def test_integers_are_exact(n150: Board) -> None:
+    ids = torch.tensor([[0, 1, 2**24 + 1, 2**31 - 1]], dtype=torch.int32)
+    put = n150.put(ids, n150.ttnn.uint32, n150.ttnn.ROW_MAJOR_LAYOUT)
+    assert n150.read(put).to(torch.int64).tolist() == ids.tolist()
+
+
+def test_integers_become_floats(n150: Board) -> None:
+    ids = torch.arange(1024, dtype=torch.int32).reshape(32, 32) % 128
+    cast = n150.ttnn.typecast(n150.put(ids, n150.ttnn.uint32), n150.ttnn.bfloat16)
+    assert torch.equal(n150.read(cast), ids.float())
+
+
+def test_comparisons_give_zeros_and_ones(n150: Board, x: Tensor) -> None:
+    assert torch.equal(n150.read(n150.ttnn.gt(n150.put(x), 0.0)), (x > 0).float())
+
+
+def test_operators_are_followed(n150: Board, x: Tensor) -> None:
+    a, b = n150.put(x), n150.put(x.flip(-1))
+    assert torch.equal(n150.read(a + b), bfloat16(x + x.flip(-1)))
+    assert torch.equal(n150.read(a * 2.0), 2 * x)
+    assert torch.allclose(n150.read(a @ b), x @ x.flip(-1), rtol=1e-2, atol=1e-2)
+
+
+def test_indexing_is_followed(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    assert torch.equal(n150.read(a[:, 1:2, :32, 32:]), x[:, 1:2, :32, 32:])
+    assert torch.equal(n150.read(a[0]), x[0])
+
+
+def test_in_place_operation_changes_the_tensor(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    result = n150.ttnn.add_(a, 1.0)
+    assert torch.equal(n150.read(a), bfloat16(x + 1))
+    assert torch.equal(n150.read(result), bfloat16(x + 1))
+
+
+def test_in_place_operation_changes_views(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    view = n150.ttnn.reshape(a, (2, 1, 64, 64))
+    n150.ttnn.multiply_(a, 2.0)
+    assert torch.equal(n150.read(view), 2 * x.reshape(2, 1, 64, 64))
+
+
+def test_operation_leaves_its_inputs_alone(n150: Board, x: Tensor) -> None:
+    a, residual = n150.put(x), n150.put(x)
+    n150.ttnn.layer_norm(a, epsilon=1e-5, residual_input_tensor=residual)
+    assert torch.equal(n150.read(a), x)
+
+
+def test_golden_that_changes_its_input_is_given_a_copy(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+
+    def golden(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
+        return tensor.mul_(3)
+
+    before = n150.ttnn.silu.golden_function
+    n150.ttnn.silu.golden_function = golden
+    n150.follower._changes_inputs.clear()
+    try:
+        for _ in range(2):
+            assert torch.equal(n150.read(n150.ttnn.silu(a)), bfloat16(3 * x))
+    finally:
+        n150.ttnn.silu.golden_function = before
+        n150.follower._changes_inputs.clear()
+    assert torch.equal(n150.read(a), x)
+
+
+def test_given_output_tensor_is_filled(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    output = n150.ttnn.empty(
+        a.shape, dtype=n150.ttnn.bfloat16, layout=n150.ttnn.TILE_LAYOUT, device=n150.mesh
+    )
+    n150.ttnn.add(a, a, output_tensor=output)
+    assert torch.equal(n150.read(output), 2 * x)
+
+
+def test_tensor_that_nothing_was_written_to_is_not_zeros(n150: Board) -> None:
+    empty = n150.ttnn.empty(
+        [32, 32], dtype=n150.ttnn.bfloat16, layout=n150.ttnn.TILE_LAYOUT, device=n150.mesh
+    )
+    assert bool(n150.read(empty).isnan().all())
+
+
+def test_list_of_outputs(n150: Board, x: Tensor) -> None:
+    parts = n150.ttnn.split(n150.put(x), 32, dim=3)
+    assert [
+        torch.equal(n150.read(part), want) for part, want in zip(parts, torch.split(x, 32, 3), strict=True)
+    ] == [
+        True,
+        True,
+    ]
+
+
+def test_several_named_outputs(n150: Board, x: Tensor) -> None:
+    values, indices = n150.ttnn.topk(n150.put(x), k=32, dim=-1)
+    expected = torch.topk(x, 32)
+    assert torch.equal(n150.read(values), expected.values)
+    assert torch.equal(x.gather(-1, n150.read(indices).long()), expected.values)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 64, 64), (1, 1, 128, 64), (1, 2, 32, 128)])
+def test_reshape_function_and_method(n150: Board, x: Tensor, shape: tuple[int, ...]) -> None:
+    a = n150.put(x)
+    assert torch.equal(n150.read(n150.ttnn.reshape(a, shape)), x.reshape(shape))
+    row_major = n150.put(x, layout=n150.ttnn.ROW_MAJOR_LAYOUT)
+    assert torch.equal(n150.read(row_major.reshape(shape)), x.reshape(shape))
+
+
+def test_layout_and_memory_leave_the_numbers(n150: Board, x: Tensor) -> None:
+    ttnn, a = n150.ttnn, n150.put(x)
+    for moved in (
+        ttnn.to_layout(a, ttnn.ROW_MAJOR_LAYOUT),
+        ttnn.to_memory_config(a, ttnn.L1_MEMORY_CONFIG),
+        ttnn.clone(a),
+        ttnn.from_device(a),
+        ttnn.to_device(ttnn.from_device(a), n150.mesh),
+        a.cpu(),
+        a.cpu().to(n150.mesh),
+    ):
+        assert torch.equal(n150.read(moved), x)
+
+
+def test_method_that_is_not_followed_gives_no_zeros(n150: Board) -> None:
+    padded = n150.ttnn.from_torch(torch.ones(1, 1, 3, 4)).pad([1, 1, 5, 6], [0, 0, 0, 0], 7.0)
+    with pytest.raises(GoldenError, match="made by a call that ttci does not follow"):
+        n150.ttnn.to_torch(padded)
+
+
+def test_other_ways_to_read(n150: Board) -> None:
+    a = n150.put(torch.full((1, 1), 2.5))
+    host = n150.ttnn.from_device(a)
+    assert host.item() == 2.5
+    assert host.to_list() == [[2.5]]
+    assert host.to_numpy().tolist() == [[2.5]]
+    assert n150.ttnn.to_torch(a, dtype=torch.float64).dtype == torch.float64
+    assert n150.ttnn.to_torch(n150.put(torch.ones(1, 1, 2)), torch_rank=2).shape == (1, 2)
+
+
+def test_copy_to_the_device(n150: Board, x: Tensor) -> None:
+    device = n150.put(torch.zeros_like(x))
+    host = n150.ttnn.from_torch(x, dtype=n150.ttnn.bfloat16, layout=n150.ttnn.TILE_LAYOUT)
+    n150.ttnn.copy_host_to_device_tensor(host, device)
+    assert torch.equal(n150.read(device), x)
+
+
+def test_using_a_deallocated_tensor_is_ttnns_own_fatal(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    n150.ttnn.deallocate(a)
+    with pytest.raises(RuntimeError, match="not allocated"):
+        n150.ttnn.add(a, 1.0)
+
+
+def test_reading_a_deallocated_tensor_is_an_error(n150: Board, x: Tensor) -> None:
+    """By itself, ttnn would die of a segmentation fault."""
+    a = n150.put(x)
+    a.deallocate()
+    with pytest.raises(GoldenError, match=r"ttnn.to_torch: the tensor of shape .* is deallocated"):
+        n150.ttnn.to_torch(a)
+
+
+def test_operation_that_raises_leaves_the_next_one_right(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    with pytest.raises(RuntimeError, match="TT_FATAL"):
+        n150.ttnn.linear(a, n150.put(x[..., :32, :]))
+    assert torch.equal(n150.read(n150.ttnn.add(a, a)), 2 * x)
+
+
+def test_unknown_tensor_is_an_error_not_zeros(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    n150.numbers.forget(a)
+    with pytest.raises(GoldenError, match=r"ttnn.add: the value of a tensor of shape \(1, 2, 64, 64\)"):
+        n150.ttnn.add(a, 1.0)
+    with pytest.raises(GoldenError, match="to_torch: the value"):
+        n150.ttnn.to_torch(a)
+    with pytest.raises(GoldenError, match="to_torch: the value"):
+        n150.ttnn.Tensor(tensor=x).to_torch()
+
+
+def test_operation_without_a_golden_says_how_to_register_one(n150: Board, x: Tensor) -> None:
+    with pytest.raises(
+        GoldenError, match=r'ttnn.experimental.dropout has no golden; .*register_golden\("ttnn'
+    ):
+        n150.ttnn.experimental.dropout(n150.put(x), probability=0.5, scale=2.0, seed=1)
+
+
+def test_golden_of_another_shape_is_an_error(n150: Board, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(n150.ttnn.silu, "golden_function", lambda tensor, *_, **__: tensor[0])
+    with pytest.raises(
+        GoldenError, match=r"ttnn.silu: ttnn gives shape \(1, 2, 64, 64\), its golden \(2, 64"
+    ):
+        n150.ttnn.silu(n150.put(x))
+
+
+def test_golden_that_fails_is_named(n150: Board, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def golden(*_: Any, **__: Any) -> Tensor:
+        raise KeyError("nothing")
+
+    monkeypatch.setattr(n150.ttnn.silu, "golden_function", golden)
+    with pytest.raises(GoldenError, match=r"ttnn.silu: its golden fails: KeyError"):
+        n150.ttnn.silu(n150.put(x))
+
+
+def test_forward_pass_can_be_forgotten(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+    clock = n150.numbers.clock
+    middle = n150.ttnn.add(a, a)
+    output = n150.ttnn.add(middle, a)
+    n150.numbers.keep_only_since(clock, [output])
+    assert [tensor in n150.numbers for tensor in (a, middle, output)] == [True, False, True]
+
+
+def test_repeated_operation_costs_little_beside_its_golden(n150: Board, x: Tensor) -> None:
+    a = n150.put(x)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        n150.ttnn.add(a, a)
+        return time.perf_counter() - start
+
+    for _ in range(10):
+        seconds()
+    assert min(seconds() for _ in range(50)) < 3e-3

@@ -1,0 +1,253 @@
+"""The goldens that ttci adds: each against its operation's meaning, written another way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import Tensor
+
+from ttci.devices.ttnn.goldens import COLLECTIVES
+from ttci.modules.rotary import apply_rotary, inverse_frequencies, rotary_tables
+
+if TYPE_CHECKING:
+    from tests.on_ttnn.conftest import Board
+
+BATCH, HEADS, KV_HEADS, TOKENS, HEAD_DIM, LENGTH = 2, 4, 2, 64, 64, 96
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).bfloat16().float()
+
+
+def near(output: Tensor, expected: Tensor) -> bool:
+    return output.shape == expected.shape and torch.allclose(output, expected, rtol=1e-2, atol=2e-2)
+
+
+@pytest.fixture
+def tables() -> tuple[Tensor, Tensor]:
+    return rotary_tables(torch.arange(TOKENS), inverse_frequencies(HEAD_DIM, 10000.0))  # [S, D]
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_create_qkv_heads(n150: Board, transpose: bool) -> None:
+    width = (HEADS + 2 * KV_HEADS) * HEAD_DIM
+    qkv = numbers(BATCH, 1, TOKENS, width)
+    q, k, v = n150.ttnn.experimental.nlp_create_qkv_heads(
+        n150.put(qkv), num_heads=HEADS, num_kv_heads=KV_HEADS, transpose_k_heads=transpose
+    )
+    heads = qkv.reshape(BATCH, TOKENS, -1, HEAD_DIM).permute(0, 2, 1, 3)
+    want_k = heads[:, HEADS : HEADS + KV_HEADS]
+    assert torch.equal(n150.read(q), heads[:, :HEADS])
+    assert torch.equal(n150.read(k), want_k.transpose(2, 3) if transpose else want_k)
+    assert torch.equal(n150.read(v), heads[:, HEADS + KV_HEADS :])
+
+
+def test_create_qkv_heads_of_separate_tensors(n150: Board) -> None:
+    q_rows, kv_rows = numbers(1, 1, 32, HEADS * HEAD_DIM), numbers(1, 1, 32, 2 * KV_HEADS * HEAD_DIM)
+    q, k, v = n150.ttnn.experimental.nlp_create_qkv_heads(
+        n150.put(q_rows), n150.put(kv_rows), num_heads=HEADS, num_kv_heads=KV_HEADS, transpose_k_heads=False
+    )
+    kv = kv_rows.reshape(1, 32, 2, KV_HEADS, HEAD_DIM)
+    assert torch.equal(n150.read(q), q_rows.reshape(1, 32, HEADS, HEAD_DIM).transpose(1, 2))
+    assert torch.equal(n150.read(k), kv[:, :, 0].transpose(1, 2))
+    assert torch.equal(n150.read(v), kv[:, :, 1].transpose(1, 2))
+
+
+def test_concat_heads(n150: Board) -> None:
+    x = numbers(BATCH, HEADS, TOKENS, HEAD_DIM)
+    joined = n150.read(n150.ttnn.experimental.nlp_concat_heads(n150.put(x)))
+    assert torch.equal(joined, torch.cat(list(x.unbind(1)), dim=-1)[:, None])
+
+
+@pytest.mark.parametrize("tokens", [TOKENS, 40])
+def test_rotary_embedding_of_a_prompt(n150: Board, tables: tuple[Tensor, Tensor], tokens: int) -> None:
+    x = numbers(1, HEADS, tokens, HEAD_DIM)
+    cos, sin = (table[:tokens] for table in tables)
+    expected = apply_rotary(x, cos, sin)
+    on_board = n150.put(x), n150.put(cos[None, None]), n150.put(sin[None, None])
+    turned = n150.read(n150.ttnn.experimental.rotary_embedding_hf(*on_board))
+    assert near(turned, expected)
+    padded = n150.read(n150.ttnn.experimental.rotary_embedding(*on_board))
+    assert near(padded[:, :, :tokens], expected)  # this one gives whole tiles
+    assert padded.shape[2] % 32 == 0
+
+
+def test_rotary_embedding_at_one_position(n150: Board, tables: tuple[Tensor, Tensor]) -> None:
+    x, (cos, sin) = numbers(1, HEADS, 32, HEAD_DIM), tables
+    turned = n150.ttnn.experimental.rotary_embedding(
+        n150.put(x), n150.put(cos[None, None]), n150.put(sin[None, None]), 5
+    )
+    assert near(n150.read(turned), apply_rotary(x, cos[5:6], sin[5:6]))
+
+
+def sharded(n150: Board, value: Tensor) -> object:
+    """[1, B, rows, D] with each of the batch on a core of its own."""
+    ttnn = n150.ttnn
+    cores = ttnn.num_cores_to_corerangeset(value.shape[1], n150.mesh.compute_with_storage_grid_size(), True)
+    config = ttnn.create_sharded_memory_config(
+        (32, value.shape[3]),
+        core_grid=cores,
+        strategy=ttnn.ShardStrategy.HEIGHT,
+        orientation=ttnn.ShardOrientation.ROW_MAJOR,
+        use_height_and_width_as_shard_shape=True,
+    )
+    return ttnn.to_memory_config(n150.put(value), config)
+
+
+def test_rotary_embedding_of_decoding(n150: Board, tables: tuple[Tensor, Tensor]) -> None:
+    x = numbers(1, BATCH, HEADS, HEAD_DIM)
+    cos, sin = (table[[3, 9]][None, :, None] for table in tables)  # [1, B, 1, D]
+    turned = n150.ttnn.experimental.rotary_embedding_hf(
+        sharded(n150, x), sharded(n150, cos), sharded(n150, sin), is_decode_mode=True
+    )
+    assert near(n150.read(turned), apply_rotary(x, cos, sin))
+
+
+def test_rotary_embedding_of_neighbours(n150: Board) -> None:
+    """Meta's order: even and odd elements are the pairs, and the transformation matrix swaps them."""
+    x = numbers(1, HEADS, TOKENS, HEAD_DIM)
+    angles = torch.outer(torch.arange(TOKENS), inverse_frequencies(HEAD_DIM, 10000.0))  # [S, D/2]
+    turned = torch.view_as_complex(x.reshape(1, HEADS, TOKENS, -1, 2)) * torch.polar(
+        torch.ones_like(angles), angles
+    )
+    expected = torch.view_as_real(turned).flatten(-2)
+    transformation = torch.zeros(32, 32)
+    transformation[torch.arange(0, 32, 2), torch.arange(1, 32, 2)] = 1
+    transformation[torch.arange(1, 32, 2), torch.arange(0, 32, 2)] = -1
+    cos, sin = (table.repeat_interleave(2, dim=-1)[None, None] for table in (angles.cos(), angles.sin()))
+    output = n150.ttnn.experimental.rotary_embedding_llama(
+        n150.put(x), n150.put(cos), n150.put(sin), n150.put(transformation[None, None])
+    )
+    assert near(n150.read(output), expected)
+
+
+def test_create_and_concat_heads_of_decoding(n150: Board) -> None:
+    qkv = numbers(1, 1, BATCH, (HEADS + 2 * KV_HEADS) * HEAD_DIM)
+    ttnn = n150.ttnn
+    q, k, v = ttnn.experimental.nlp_create_qkv_heads_decode(
+        n150.put(qkv),
+        num_heads=HEADS,
+        num_kv_heads=KV_HEADS,
+        memory_config=ttnn.L1_HEIGHT_SHARDED_MEMORY_CONFIG,
+    )
+    heads = qkv.reshape(1, BATCH, -1, HEAD_DIM)
+    assert torch.equal(n150.read(q), heads[:, :, :HEADS])
+    assert torch.equal(n150.read(k), heads[:, :, HEADS : HEADS + KV_HEADS])
+    assert torch.equal(n150.read(v), heads[:, :, HEADS + KV_HEADS :])
+    joined = n150.read(ttnn.experimental.nlp_concat_heads_decode(q, num_heads=HEADS))
+    assert torch.equal(joined[:, :, :BATCH], heads[:, :, :HEADS].reshape(1, 1, BATCH, -1))
+    assert bool(joined[:, :, BATCH:].isnan().all())
+
+
+def test_embedding_of_any_weight(n150: Board) -> None:
+    weight, ids = numbers(1, 1, 100, 64), torch.tensor([[3, 99], [0, 3]], dtype=torch.int32)
+    rows = n150.ttnn.embedding(
+        n150.put(ids, n150.ttnn.uint32, n150.ttnn.ROW_MAJOR_LAYOUT),
+        n150.put(weight, layout=n150.ttnn.ROW_MAJOR_LAYOUT),
+        layout=n150.ttnn.TILE_LAYOUT,
+    )
+    assert torch.equal(n150.read(rows), weight[0, 0][ids.long()])
+
+
+def test_update_and_fill_cache(n150: Board) -> None:
+    cache, ttnn = numbers(BATCH, KV_HEADS, LENGTH, HEAD_DIM), n150.ttnn
+    tokens, prompt = numbers(1, KV_HEADS, 32, HEAD_DIM, seed=1), numbers(1, KV_HEADS, 32, HEAD_DIM, seed=2)
+    on_board = n150.put(cache)
+    ttnn.update_cache(on_board, n150.put(tokens), 40)
+    ttnn.fill_cache(on_board, n150.put(prompt), 1)
+    expected = cache.clone()
+    expected[:, :, 40] = tokens[0, :, :BATCH].transpose(0, 1)
+    expected[1, :, :32] = prompt[0]
+    assert torch.equal(n150.read(on_board), expected)
+
+
+def test_paged_update_cache(n150: Board) -> None:
+    cache = numbers(BATCH, KV_HEADS, LENGTH, HEAD_DIM)
+    tokens = numbers(1, BATCH, KV_HEADS, HEAD_DIM, seed=1)
+    on_board = n150.put(cache)
+    n150.ttnn.experimental.paged_update_cache(on_board, sharded(n150, tokens), update_idxs=[7, 90])
+    expected = cache.clone()
+    expected[0, :, 7], expected[1, :, 90] = tokens[0, 0], tokens[0, 1]
+    assert torch.equal(n150.read(on_board), expected)
+
+
+def test_paged_cache_by_page_table(n150: Board) -> None:
+    ttnn, blocks = n150.ttnn, numbers(6, KV_HEADS, 32, HEAD_DIM)
+    pages = torch.tensor([[4, 1], [0, 5]], dtype=torch.int32)
+    page_table = n150.put(pages, ttnn.int32, ttnn.ROW_MAJOR_LAYOUT)
+    positions = n150.put(torch.tensor([33, 2], dtype=torch.int32), ttnn.int32, ttnn.ROW_MAJOR_LAYOUT)
+    tokens, prompt = numbers(1, BATCH, KV_HEADS, HEAD_DIM, seed=1), numbers(1, KV_HEADS, 64, HEAD_DIM, seed=2)
+    on_board = n150.put(blocks)
+    ttnn.experimental.paged_fill_cache(on_board, n150.put(prompt), page_table, batch_idx=0)
+    ttnn.experimental.paged_update_cache(
+        on_board, sharded(n150, tokens), update_idxs_tensor=positions, page_table=page_table
+    )
+    expected = blocks.clone()
+    expected[4], expected[1] = prompt[0, :, :32], prompt[0, :, 32:]
+    expected[1, :, 1], expected[0, :, 2] = tokens[0, 0], tokens[0, 1]
+    assert torch.equal(n150.read(on_board), expected)
+
+
+def test_attention_of_decoding(n150: Board) -> None:
+    """By ttnn's own golden, which ttci relies on."""
+    q = numbers(1, BATCH, HEADS, HEAD_DIM)
+    k, v = (
+        numbers(BATCH, KV_HEADS, LENGTH, HEAD_DIM, seed=1),
+        numbers(BATCH, KV_HEADS, LENGTH, HEAD_DIM, seed=2),
+    )
+    output = n150.ttnn.transformer.scaled_dot_product_attention_decode(
+        n150.put(q), n150.put(k), n150.put(v), cur_pos=[10, 95]
+    )
+    for row, position in enumerate([10, 95]):
+        keys, values = (t[row, :, : position + 1].repeat_interleave(HEADS // KV_HEADS, dim=0) for t in (k, v))
+        weights = (q[0, row, :, None] @ keys.transpose(1, 2) / HEAD_DIM**0.5).softmax(-1)  # [H, 1, S]
+        assert near(n150.read(output)[0, row], (weights @ values)[:, 0])
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_attention_of_a_prompt(n150: Board, is_causal: bool) -> None:
+    q = numbers(1, HEADS, TOKENS, HEAD_DIM)
+    k, v = numbers(1, KV_HEADS, TOKENS, HEAD_DIM, seed=1), numbers(1, KV_HEADS, TOKENS, HEAD_DIM, seed=2)
+    output = n150.ttnn.transformer.scaled_dot_product_attention(
+        n150.put(q), n150.put(k), n150.put(v), is_causal=is_causal, scale=0.25
+    )
+    scores = 0.25 * q @ k.repeat_interleave(2, dim=1).transpose(2, 3)
+    if is_causal:
+        scores = scores.masked_fill(torch.ones(TOKENS, TOKENS).triu(1).bool(), -torch.inf)
+    assert near(n150.read(output), scores.softmax(-1) @ v.repeat_interleave(2, dim=1))
+
+
+def test_attention_within_a_window_is_ttnns_own_golden(n150: Board) -> None:
+    q = numbers(1, HEADS, 128, HEAD_DIM)
+    output = n150.ttnn.transformer.scaled_dot_product_attention(
+        n150.put(q), n150.put(q), n150.put(q), is_causal=True, sliding_window_size=32
+    )
+    position = torch.arange(128)
+    distance = position[:, None] - position
+    scores = (q @ q.transpose(2, 3) / HEAD_DIM**0.5).masked_fill(
+        (distance < 0) | (distance >= 32), -torch.inf
+    )
+    assert near(n150.read(output), scores.softmax(-1) @ q)
+
+
+# The chips of a 2 x 2 mesh; a collective along axis 1 joins 0 with 1 and 2 with 3.
+SHARDS = [torch.full((1, 2), float(chip)) for chip in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("all_gather", {"dim": 1}, [[0, 0, 1, 1, 2, 2, 3, 3]] * 4),
+        ("all_gather", {"dim": 1, "cluster_axis": 1}, [[0, 0, 1, 1]] * 2 + [[2, 2, 3, 3]] * 2),
+        ("all_gather", {"dim": 1, "cluster_axis": 0}, [[0, 0, 2, 2], [1, 1, 3, 3]] * 2),
+        ("all_reduce", {}, [[6, 6]] * 4),
+        ("all_reduce", {"cluster_axis": 1}, [[1, 1], [1, 1], [5, 5], [5, 5]]),
+        ("reduce_scatter", {"dim": 1, "cluster_axis": 0}, [[2], [4], [2], [4]]),
+        ("mesh_partition", {"dim": 1, "cluster_axis": 1}, [[0], [1], [2], [3]]),
+    ],
+)
+def test_collective(name: str, arguments: dict[str, int], expected: list[list[float]]) -> None:
+    results = COLLECTIVES[f"ttnn.{name}"](SHARDS, (2, 2), **arguments)
+    assert [result[0].tolist() for result in results] == expected

@@ -1,0 +1,36 @@
+"""Where ttci keeps what it makes or downloads."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from ttci.errors import MachineryError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+def cache_folder() -> Path:
+    """Where ttci keeps what it makes or downloads: ``TTCI_CACHE``, else the user's cache."""
+    return Path(os.environ.get("TTCI_CACHE") or user_cache_path("ttci"))
+
+
+@contextmanager
+def plain_cache_errors(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses inside this block into a MachineryError about `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            what = (
+                f"there is no room left in the cache {folder}; free some, or set TTCI_CACHE to another folder"
+            )
+        else:
+            why = error.strerror or str(error)
+            what = f"the cache {folder} cannot be written: {why}; set TTCI_CACHE to another folder"
+        raise MachineryError(what) from None

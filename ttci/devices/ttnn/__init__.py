@@ -1,0 +1,1 @@
+"""Tenstorrent devices: real ttnn on silicon, on the simulator and on mock boards."""

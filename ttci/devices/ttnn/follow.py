@@ -1,0 +1,221 @@
+"""Follows every ttnn operation with its golden, so that a mock board gives real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttci.devices.ttnn import goldens_cache, goldens_rotary  # noqa: F401  # they register themselves
+from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
+from ttci.devices.ttnn.methods import FollowedMethods
+from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
+
+_FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
+_READS = (
+    "ttnn.to_torch",
+    "ttnn.from_device",
+)  # ttnn dies of a segmentation fault, given a deallocated tensor
+_HOW_TO_REGISTER = (
+    'register one: @ttci.testing.register_golden("{name}"), a function of the operation\'s own arguments '
+    "that takes and gives torch tensors"
+)
+
+
+class Follower:
+    """While it is entered, `numbers` knows what every tensor holds."""
+
+    def __init__(self, ttnn: Any, mesh: Any) -> None:
+        self._ttnn = ttnn
+        self._mesh = mesh
+        self._chips: int = mesh.get_num_devices()
+        self.numbers = Numbers(ttnn)
+        self._methods = FollowedMethods(ttnn, mesh, self.numbers)
+        self.running = ""  # the operation that was begun last, with the shapes it was given
+        self._started = 0
+        self._changes_inputs: dict[tuple[Any, ...], bool] = {}  # by operation and the names of its arguments
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Follower:
+        decorators = self._ttnn.decorators
+        self._stack.enter_context(decorators.register_pre_operation_hook(self._before))
+        self._stack.enter_context(decorators.register_post_operation_hook(self._after))
+        self._stack.enter_context(self._methods)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    # The hooks see outermost operations only; the second one is left out when the operation raises.
+
+    def _before(self, operation: Any, args: Any, kwargs: Any) -> None:
+        name: str = operation.python_fully_qualified_name
+        shapes = [tuple(tensor.shape) for tensor in self._tensors_in([args, list(kwargs.values())])]
+        self.running = f"{name} of {', '.join(map(str, shapes))}" if shapes else name
+        self._started = self.numbers.clock
+        self._methods.being_read = None
+        if name in _READS:
+            tensor = args[0] if args else kwargs["tensor"]
+            if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
+                raise GoldenError(f"{name}: the tensor of shape {tuple(tensor.shape)} is deallocated")
+            self._methods.being_read = tensor
+
+    def _after(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        name: str = operation.python_fully_qualified_name
+        if name == "ttnn.deallocate":
+            self._deallocated(args[0] if args else kwargs["tensor"])
+        elif name in COPIES:
+            source, target = self._tensors_in([args, list(kwargs.values())])
+            self.numbers.store(target, self.numbers.of(source, name), inputs=[source])
+        else:
+            outputs = list(self._tensors_in(output))
+            # Else made by methods inside this operation, which were followed.
+            if not all(self.numbers.stored_since(tensor, self._started) for tensor in outputs):
+                with self._methods.suspended():
+                    self._store(name, operation, args, kwargs, outputs)
+
+    def _deallocated(self, tensor: Any) -> None:
+        if not tensor.is_allocated():  # it may be kept by a view, without force
+            self.numbers.forget(tensor)
+
+    def _store(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> None:
+        if name in _FROM_HOST:
+            self._store_from_host(args, kwargs, outputs[0])
+            return
+        # What an output tensor that was given held before does not matter.
+        given = {key: kwargs[key] for key in operation.output_tensor_kwarg_names if key in kwargs}
+        kwargs = {key: value for key, value in kwargs.items() if key not in given}
+        results = self._results(name, operation, args, kwargs, outputs)
+        if len(results) != len(outputs):
+            raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
+        inputs = list(self._tensors_in([args, list(kwargs.values())]))
+        for tensor, shards in zip(outputs, results, strict=True):
+            self._check_shapes(name, tensor, shards)
+            self.numbers.store(tensor, shards, inputs=inputs)
+        for tensor, filled in zip(outputs, self._tensors_in(list(given.values())), strict=False):
+            if filled.tensor_id != tensor.tensor_id:
+                self.numbers.store(filled, self.numbers.of(tensor, name), inputs=[tensor])
+
+    def _results(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Shards]:
+        """What the golden gives: a list of output tensors, each the shards of all chips."""
+        if name in UNDEFINED:
+            return [[torch.full(tuple(tensor.shape), torch.nan)] * self._chips for tensor in outputs]
+        if name in COLLECTIVES:
+            tensor, *others = args or (kwargs.pop("input_tensor"),)
+            shards = self.numbers.of(tensor, name)
+            others, kwargs = self._values(others, name, 0), self._values(kwargs, name, 0)
+            return [COLLECTIVES[name](shards, tuple(self._mesh.shape), *others, **kwargs)]
+        by_chip: list[list[Tensor]] = []
+        for chip in range(self._chips):
+            if chip and self._same_on_all_chips(name, args, kwargs):
+                by_chip.append(by_chip[0])
+            else:
+                by_chip.append(self._apply(name, operation, args, kwargs, chip))
+        return [list(shards) for shards in zip(*by_chip, strict=True)]
+
+    def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
+        """What the golden gives on one chip."""
+        args, kwargs = self._values(args, name, chip), self._values(kwargs, name, chip)
+        how = _HOW_TO_REGISTER.format(name=name)
+        try:
+            result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
+            if result is NotImplemented and operation.golden_function is not None:
+                result = self._apply_ttnns(operation, args, kwargs)
+        except Exception as error:
+            raise GoldenError(f"{name}: its golden fails: {type(error).__name__}: {error}; {how}") from error
+        if result is NotImplemented:
+            raise GoldenError(f"{name} has no golden; {how}")
+        return list(_torch_tensors_in(result))
+
+    def _apply_ttnns(self, operation: Any, args: Any, kwargs: Any) -> Any:
+        """Some of ttnn's own goldens change their inputs: those get copies, once that is known."""
+        kind = (operation.python_fully_qualified_name, len(args), *sorted(kwargs))
+        if self._changes_inputs.get(kind, True):
+            args, kwargs = _copied(args), _copied(kwargs)
+        result = operation.golden_function(*args, **kwargs)
+        if kind not in self._changes_inputs:
+            copies = _torch_tensors_in([args, list(kwargs.values())])
+            self._changes_inputs[kind] = any(copy._version > 0 for copy in copies)
+        return result
+
+    def _values(self, value: Any, name: str, chip: int) -> Any:
+        """`value` with every ttnn tensor replaced by what the chip holds of it."""
+        if isinstance(value, self._ttnn.Tensor):
+            return self.numbers.of(value, name)[chip]
+        if isinstance(value, list):
+            return [self._values(item, name, chip) for item in value]
+        if isinstance(value, tuple):
+            return tuple(self._values(item, name, chip) for item in value)
+        if isinstance(value, dict):
+            return {key: self._values(item, name, chip) for key, item in value.items()}
+        return value
+
+    def _same_on_all_chips(self, name: str, args: Any, kwargs: Any) -> bool:
+        shards = [self.numbers.of(tensor, name) for tensor in self._tensors_in([args, list(kwargs.values())])]
+        return all(shard is of_one[0] for of_one in shards for shard in of_one)
+
+    def _tensors_in(self, value: Any) -> Iterator[Any]:
+        if isinstance(value, self._ttnn.Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            for item in value:
+                yield from self._tensors_in(item)
+
+    def _check_shapes(self, name: str, tensor: Any, shards: Shards) -> None:
+        for shard in shards:
+            if tuple(shard.shape) != tuple(tensor.shape):
+                raise GoldenError(
+                    f"{name}: ttnn gives shape {tuple(tensor.shape)}, its golden {tuple(shard.shape)}"
+                )
+
+    def _store_from_host(self, args: Any, kwargs: Any, tensor: Any) -> None:
+        """A tensor made of a torch tensor: rounded, and split over the chips by ttnn, on the host."""
+        value = torch.as_tensor(args[0] if args else kwargs["tensor"]).detach()
+        if kwargs.get("preprocess"):
+            value = kwargs["preprocess"](value)
+        if kwargs.get("col_tilize"):
+            value = value.transpose(-2, -1)
+        mapper = kwargs.get("mesh_mapper")
+        replicated = mapper is None or isinstance(mapper, self._ttnn.ReplicateTensorToMeshWrapper)
+        if (replicated or self._chips == 1) and not self.numbers.is_block_float(tensor.dtype):
+            self.numbers.store(tensor, [value] * self._chips)
+            return
+        host = tensor
+        if self._ttnn.is_tensor_storage_on_device(tensor):
+            host = self._on_host(value, tensor, None if replicated else mapper)
+        pieces = [host] if replicated else self._methods.plain_device_tensors(host)
+        shards = [self._exactly(piece, tensor.dtype) for piece in pieces]
+        self.numbers.store_exactly(tensor, shards if len(shards) == self._chips else shards * self._chips)
+
+    def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
+        return self._ttnn.Tensor(
+            tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
+        )
+
+    def _exactly(self, piece: Any, dtype: Any) -> Tensor:
+        """What a host tensor holds, as `numbers` keeps it."""
+        value = self.numbers.plain_to_torch(piece)
+        return value.float() if self.numbers.is_block_float(dtype) else self.numbers.rounded(value, dtype)
+
+
+def _torch_tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _torch_tensors_in(item)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(_copied(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,144 @@
+"""Methods of ttnn tensors that ttnn's hooks do not see, followed on a mock board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttci.devices.ttnn.numbers import GoldenError, Numbers
+
+Method = Callable[..., Any]
+_MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
+
+
+class FollowedMethods:
+    """While it is entered, methods of ttnn tensors read and write `numbers`.
+
+    Attributes:
+        being_read: the device tensor that the running ``ttnn.to_torch`` was given. Inside,
+            it makes a host tensor that nothing follows, and reads that.
+    """
+
+    def __init__(self, ttnn: Any, mesh: Any, numbers: Numbers) -> None:
+        self._ttnn = ttnn
+        self._mesh = mesh
+        self._numbers = numbers
+        self.being_read: Any = None
+        self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
+        self._active = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> FollowedMethods:
+        tensor_class = self._ttnn.Tensor
+        for name in _MOVING:
+            self._replace(tensor_class, name, self._moving)
+        for name in _READERS:
+            self._replace(tensor_class, name, self._reading)
+        self._replace(tensor_class, "deallocate", self._deallocating)
+        self._replace(self._ttnn, "get_device_tensors", self._taking_apart)
+        self._active = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Methods are ttnn's own, while a golden is computed."""
+        self._active = False
+        try:
+            yield
+        finally:
+            self._active = True
+
+    def _replace(self, owner: Any, name: str, follow: Callable[[Method, str], Method]) -> None:
+        plain = getattr(owner, name)
+        followed = follow(plain, name)
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return (followed if self._active else plain)(*args, **kwargs)
+
+        setattr(owner, name, method)
+        self._stack.callback(setattr, owner, name, plain)
+
+    @property
+    def _inside_operation(self) -> bool:
+        return bool(self._ttnn.decorators.OPERATION_CALL_STACK)
+
+    def _moving(self, plain: Method, name: str) -> Method:
+        """A method that gives the same numbers in another place, layout or shape."""
+
+        def method(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._inside_operation and tensor not in self._numbers:
+                return plain(tensor, *args, **kwargs)  # the operation's golden gives the result
+            shards = self._numbers.of(tensor, f"Tensor.{name}")
+            result = plain(tensor, *args, **kwargs)
+            shape = tuple(result.shape)
+            new = {id(shard): _fitted(shard, shape) for shard in shards}
+            self._numbers.store(result, [new[id(shard)] for shard in shards], inputs=[tensor])
+            return result
+
+        return method
+
+    def _reading(self, _: Method, name: str) -> Method:
+        """A method that gives a tensor's numbers; of the device tensor that is being read, if any."""
+
+        def method(tensor: Any, mesh_composer: Any = None) -> Any:
+            if tensor not in self._numbers and self._inside_operation and self.being_read is not None:
+                tensor = self.being_read
+            return _READERS[name](self._composed(tensor, mesh_composer))
+
+        return method
+
+    def _composed(self, tensor: Any, mesh_composer: Any) -> Tensor:
+        dtype = self._ttnn.ttnn_dtype_to_torch_dtype(tensor.dtype)
+        shards = [shard.to(dtype) for shard in self._numbers.of(tensor, "to_torch")]
+        if mesh_composer is None or len(shards) == 1:
+            if len(shards) > 1:
+                raise GoldenError("to_torch of a tensor on several chips needs a mesh_composer")
+            return shards[0].clone()
+        mapper = self._ttnn.ShardTensorToMesh(self._mesh, dim=0)
+        host = self._ttnn.Tensor(tensor=torch.cat(shards, dim=0), mesh_mapper=mapper)
+        composed: Tensor = self._numbers.plain_to_torch(host, mesh_composer=mesh_composer)
+        return composed
+
+    def _deallocating(self, plain: Method, _: str) -> Method:
+        def method(tensor: Any, *args: Any, **kwargs: Any) -> None:
+            plain(tensor, *args, **kwargs)
+            if not tensor.is_allocated():
+                self._numbers.forget(tensor)
+
+        return method
+
+    def _taking_apart(self, plain: Method, _: str) -> Method:
+        def get_device_tensors(tensor: Any) -> list[Any]:
+            pieces = list(plain(tensor))
+            for piece, shard in zip(pieces, self._numbers.of(tensor, "get_device_tensors"), strict=False):
+                self._numbers.store(piece, [shard], inputs=[tensor])
+            return pieces
+
+        return get_device_tensors
+
+
+_READERS: dict[str, Callable[[Tensor], Any]] = {
+    "to_torch": lambda value: value,
+    "item": lambda value: value.item(),
+    "to_list": lambda value: value.tolist(),
+    "to_numpy": lambda value: value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy(),
+}
+
+
+def _fitted(shard: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`shard` in another shape of as many numbers, else cut or filled with zeros at the ends."""
+    if tuple(shard.shape) == shape:
+        return shard
+    if shard.numel() == torch.Size(shape).numel():
+        return shard.reshape(shape)
+    fitted = torch.zeros(shape, dtype=shard.dtype)
+    common = tuple(slice(0, min(a, b)) for a, b in zip(shard.shape, shape, strict=True))
+    fitted[common] = shard[common]
+    return fitted

@@ -1,0 +1,139 @@
+"""The numbers that tensors of a mock board would hold: a torch value a tensor and chip.
+
+A mock board's memory reads as zeros. ttnn itself knows what each of its operations
+computes (its goldens, in torch), so the values are followed beside the tensors:
+filled where a tensor is made on the host, and by the golden after each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttci.errors import TtciError
+
+Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
+
+
+class GoldenError(TtciError):
+    """The value of a tensor on a mock board cannot be told; zeros never stand for it."""
+
+
+@dataclass
+class _Entry:
+    shards: Shards
+    dtype: Any
+    buffer: int | None  # the device buffer it lies in, which views of it share; None on the host
+    stored_at: int
+
+
+class Numbers:
+    """Values by ttnn's tensor ids: float32 or int64, rounded to the tensor's type."""
+
+    def __init__(self, ttnn: Any) -> None:
+        self._ttnn = ttnn
+        self.plain_to_torch: Callable[..., Tensor] = ttnn.Tensor.to_torch  # before a Follower replaces it
+        self._entries: dict[int, _Entry] = {}
+        self.clock = 0
+
+    def __contains__(self, tensor: Any) -> bool:
+        return tensor.tensor_id in self._entries
+
+    def store(self, tensor: Any, shards: Sequence[Tensor], *, inputs: Sequence[Any] = ()) -> None:
+        """Keep what `tensor` holds, rounded to its type.
+
+        A tensor that was known before is being changed in place: its views change too.
+
+        inputs: the tensors that it was made of; a value of theirs is not rounded twice.
+        """
+        exact = {id(shard) for source in inputs for shard in self._shards_of_type(source, tensor.dtype)}
+        self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact))
+
+    def store_exactly(self, tensor: Any, shards: Shards) -> None:
+        """Keep what `tensor` holds, which is rounded to its type already."""
+        self.clock += 1
+        buffer = self._buffer(tensor)
+        if tensor in self and buffer is not None:
+            self._change_views(buffer, shards)
+        self._entries[tensor.tensor_id] = _Entry(shards, tensor.dtype, buffer, self.clock)
+
+    def of(self, tensor: Any, asked_by: str) -> Shards:
+        """What `tensor` holds; raises GoldenError where nobody followed it."""
+        try:
+            return self._entries[tensor.tensor_id].shards
+        except KeyError:
+            raise GoldenError(
+                f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
+                "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
+                "or with an operation of ttnn"
+            ) from None
+
+    def stored_since(self, tensor: Any, clock: int) -> bool:
+        """Whether the value of `tensor` was stored after `clock`."""
+        entry = self._entries.get(tensor.tensor_id)
+        return entry is not None and entry.stored_at > clock
+
+    def forget(self, tensor: Any) -> None:
+        """`tensor` was deallocated."""
+        self._entries.pop(tensor.tensor_id, None)
+
+    def keep_only_since(self, clock: int, kept: Sequence[Any]) -> None:
+        """Forget what was stored after `clock`, save for `kept`: the end of a forward pass."""
+        keep = {tensor.tensor_id for tensor in kept}
+        for key, entry in list(self._entries.items()):
+            if entry.stored_at > clock and key not in keep:
+                del self._entries[key]
+
+    def rounded(self, value: Tensor, dtype: Any) -> Tensor:
+        """`value` as a tensor of ttnn's `dtype` holds it, in float32; integers in int64."""
+        ttnn = self._ttnn
+        if dtype in (ttnn.uint8, ttnn.uint16, ttnn.uint32, ttnn.int32):
+            return value.to(torch.int64)  # to zero, as ttnn does
+        if dtype == ttnn.bfloat16:
+            return value.to(torch.bfloat16).float()
+        if dtype in (ttnn.bfloat8_b, ttnn.bfloat4_b):
+            return self._block_rounded(value, dtype)
+        return value.float()
+
+    def is_block_float(self, dtype: Any) -> bool:
+        """Whether numbers of `dtype` share an exponent by blocks."""
+        return dtype in (self._ttnn.bfloat8_b, self._ttnn.bfloat4_b)
+
+    def _shards_of_type(self, tensor: Any, dtype: Any) -> Shards:
+        entry = self._entries.get(tensor.tensor_id)
+        return entry.shards if entry is not None and entry.dtype == dtype else []
+
+    def _rounded_once_each(self, shards: Sequence[Tensor], dtype: Any, exact: set[int]) -> Shards:
+        """Rounded shards; chips that hold the same tensor still hold the same one."""
+        done: dict[int, Tensor] = {}
+        for shard in shards:
+            if id(shard) not in done:
+                done[id(shard)] = shard if id(shard) in exact else self.rounded(shard, dtype)
+        return [done[id(shard)] for shard in shards]
+
+    def _block_rounded(self, value: Tensor, dtype: Any) -> Tensor:
+        """Rounded to a shared exponent a block, by ttnn's own host conversion."""
+        host = self._ttnn.Tensor(
+            tensor=value.float().contiguous(), data_type=dtype, layout=self._ttnn.TILE_LAYOUT
+        )
+        rounded: Tensor = self.plain_to_torch(host).float()
+        return rounded.reshape(value.shape)
+
+    def _buffer(self, tensor: Any) -> int | None:
+        if not self._ttnn.is_tensor_storage_on_device(tensor):
+            return None
+        identity: int = tensor.buffer_unique_id()
+        return identity
+
+    def _change_views(self, buffer: int, shards: Shards) -> None:
+        for key, entry in list(self._entries.items()):
+            if entry.buffer != buffer:
+                continue
+            if entry.shards[0].numel() == shards[0].numel():
+                entry.shards = [new.reshape(entry.shards[0].shape) for new in shards]
+            else:
+                del self._entries[key]  # a part of it: which one is not known

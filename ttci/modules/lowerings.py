@@ -1,0 +1,19 @@
+"""Imported for what it registers: the ttnn implementations of ttci's and torch's modules."""
+
+from ttci.modules import (
+    ttnn_attention,
+    ttnn_block,
+    ttnn_embedding,
+    ttnn_ffn,
+    ttnn_normalization,
+    ttnn_torch_nn,
+)
+
+__all__ = [
+    "ttnn_attention",
+    "ttnn_block",
+    "ttnn_embedding",
+    "ttnn_ffn",
+    "ttnn_normalization",
+    "ttnn_torch_nn",
+]
