@@ -218,3 +218,33 @@ def test_a_source_with_the_class_of_a_models_name_in_another_file_is_not_that_mo
     assert (known.pair.model, names(list(known.tests))) == ("known", ["mine"])
     other = choose(Request(manifest=manifest, model="other.py::Model"))
     assert (other.pair.model, names(list(other.tests))) == ("Model", ["theirs"])
+
+
+def test_a_file_named_like_a_model_of_the_manifest_is_not_that_model(tmp_path: Path) -> None:
+    (tmp_path / "tiny.py").write_text(HEADER.replace("Base", "Model"))
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "tiny.py").write_text(
+        "from ttci.testing import ModuleTestSpec\n"
+        "SPECS = [ModuleTestSpec('of_the_spec', 'torch.nn.Linear', {'in_features': 8, 'out_features': 8})]\n"
+    )
+    manifest = tmp_path / "m.toml"
+    manifest.write_text(
+        '[devices.cpu]\nbackend = "torch"\n[models.tiny]\nsource = "tiny.py::Model"\ndevices = ["cpu"]\n'
+    )
+    choice = choose(Request(manifest=manifest, spec_file="specs/tiny.py"))
+    assert [test.name for test in choice.tests] == ["of_the_spec"]
+    assert choice.targets == {}
+
+
+def test_a_target_that_no_check_measures_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "narrow.py").write_text(
+        "from torch import nn\nfrom ttci.testing import ModuleTest\n"
+        "TESTS = [ModuleTest('it', module=nn.Linear(8, 8), test_cases=['correctness'])]\n"
+    )
+    manifest = tmp_path / "m.toml"
+    manifest.write_text(
+        '[devices.cpu]\nbackend = "torch"\n[models.narrow]\nsource = "narrow.py"\ndevices = ["cpu"]\n'
+        "[models.narrow.targets.cpu.it]\nlatency_ms = 5\n"
+    )
+    with pytest.raises(InputError, match=r'm.toml:7: .*latency_ms: "performance" measures it'):
+        choose(Request(manifest=manifest, model="narrow"))

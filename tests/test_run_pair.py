@@ -240,6 +240,11 @@ def test_arguments_that_match_nothing_end_with_5(here: Path) -> None:
     assert run("tiny@cpu", here, "-k", "no_such_name") is ExitCode.NOTHING_MATCHED
 
 
+def test_a_pair_of_which_nothing_could_be_judged_is_unavailable(here: Path) -> None:
+    arguments = ("--benchmark-disable", "--test-check", "performance")
+    assert run("tiny@cpu", here, *arguments) is ExitCode.UNAVAILABLE
+
+
 def test_arguments_that_only_list_the_checks_are_no_success(here: Path) -> None:
     assert run("tiny@cpu", here, "--collect-only") is ExitCode.FAILED
     assert set(outcomes(here / "tiny@cpu").values()) == {"error"}

@@ -14,6 +14,7 @@ from types import FrameType
 
 from ttci.progress import Progress
 
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 _INTERRUPT_GRACE_S = 10.0  # for pytest to write its files
 
 
@@ -77,7 +78,7 @@ def _ends_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
         os.kill(os.getpid(), number)
 
     is_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, terminate) if is_main else None
+    before = {number: signal.signal(number, terminate) for number in _ENDS} if is_main else {}
     try:
         yield
     finally:
@@ -85,8 +86,8 @@ def _ends_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
         process.wait()
         if process.stdout:
             process.stdout.close()
-        if is_main:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _signal_all(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

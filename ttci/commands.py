@@ -134,7 +134,12 @@ def doctor(options: Namespace) -> ExitCode:
     versions = {"ttci": __version__, "python": platform.python_version()}
     versions |= {package: installed_version(package) or "not installed" for package in packages}
     versions |= {"sfpi": str(sfpi_state()), "ttsim": str(ttsim_state())}
-    devices = {name: missing(entry) or "here" for name, entry in _devices(options.manifest).items()}
+    devices = {
+        name: missing(entry)
+        or (None if installed_version(entry.backend) else f"{entry.backend} is not installed")
+        or "here"
+        for name, entry in _devices(options.manifest).items()
+    }
     if options.json:
         print(json.dumps({"versions": versions, "devices": devices}, indent=2))
     else:

@@ -129,12 +129,16 @@ class _PytestProcess:
     def run(self, folder: PairFolder, checks: Sequence[str] = (), workers: int = 1) -> ExitCode:
         """Run pytest once; its files go into `folder`."""
         own = [f"--test-check={check}" for check in checks]
-        own += ["-n", str(workers)] if workers > 1 else []
+        own += ["-n", str(workers)] if workers > 1 else self._no_workers()
         last = ["-n0"] if checks == _ALONE else []  # whatever the user's arguments say
         with Progress(str(self.pair), self.log) as progress:
             command = [*self._command(folder), *own, *self.pytest_args, *last]
             ended = run_child(command, _environment(workers), progress, self.deadline)
             return self._conclude(folder, ended, progress)
+
+    def _no_workers(self) -> list[str]:
+        """Whatever an ini file's addopts say: performance is measured alone."""
+        return [] if "no:xdist" in " ".join(self.pytest_args) else ["-n0"]
 
     def list_only(self, folder: PairFolder, checks: Sequence[str]) -> None:
         """Record these checks as not judged."""
@@ -213,8 +217,8 @@ def _code_of(code: int, run: Run | None) -> ExitCode:
         # Nothing was judged: a wrong argument after --, or one like --help.
         known = {4: ExitCode.BAD_INPUT, 0: ExitCode.NOTHING_MATCHED, 1: ExitCode.MACHINERY}
         return known.get(code) or (ExitCode(code) if code in set(ExitCode) else ExitCode.MACHINERY)
-    if code == ExitCode.OK and exit_code(run.results) is ExitCode.FAILED:
-        return ExitCode.FAILED  # --collect-only, say: what was not judged is not well
+    if code == ExitCode.OK:
+        return exit_code(run.results)  # after --collect-only, say: what was not judged is not well
     if code == _INTERNAL_ERROR:
         return ExitCode.MACHINERY
     return ExitCode(code) if code in set(ExitCode) else ExitCode.MACHINERY

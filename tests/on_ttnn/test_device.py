@@ -103,9 +103,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(project: Path, model: str, device: str) -> tuple[int, str, dict[str, dict[str, Any]]]:
+def run(
+    project: Path, model: str, device: str, route: str = "ttci"
+) -> tuple[int, str, dict[str, dict[str, Any]]]:
     """Run a pair: exit code, output, and its results by identity less the pair."""
-    command = [sys.executable, "-m", "ttci", "run", model, "--device", device]
+    options = ["run", model] if route == "ttci" else ["--model", f"{model}.py::{model.title()}"]
+    command = [sys.executable, "-m", route, *options, "--device", device]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         command,
@@ -171,3 +174,10 @@ def test_a_board_that_is_not_here_is_unavailable(project: Path) -> None:
     assert code == 3
     assert "Tenstorrent board" in output
     assert "Traceback" not in output
+
+
+def test_silicon_is_never_a_mock_in_disguise(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TT_METAL_MOCK_CLUSTER_DESC_PATH", "n150.yaml")
+    code, output, _ = run(project, "good", "wormhole_b0", route="ttci.testing.run_model_tests")
+    assert code == 3
+    assert "would open a mock; unset it" in output

@@ -35,6 +35,8 @@ def describe(measurement: Measurement) -> str:
 def describe_briefly(measurement: Measurement) -> str:
     """Name, value and verdict, with the target where there is one."""
     m = measurement
+    if m.value is None:
+        return f"{m.name} not measured"
     unit = "" if m.unit == "1" else f" {m.unit}"
     target = "" if m.target is None else f" (target {_figure(m.target)}{unit}: {m.verdict})"
     return f"{m.name} {_figure(m.value)}{unit}{target}"

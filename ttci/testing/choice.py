@@ -31,7 +31,7 @@ from ttci.testing.judge import Case
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.registry import builders_of, registered_name
 from ttci.testing.sources import attribute_of, build, import_source
-from ttci.testing.targets import bound_targets
+from ttci.testing.targets import CHECK_OF_TARGET, bound_targets
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,24 @@ def choose(request: Request) -> Choice:
     entry = find_device(request.device, manifest)
     device = open_device(request.device, entry)
     try:
-        model, tests = _tests(request, manifest)
+        found = _found(request, manifest)
     except BaseException:
         device.close()
         raise
     targets: Mapping[str, TestTargets] = {}
-    if request.manifest and manifest and model in manifest.models:
-        targets = manifest.models[model].targets.get(request.device, {})
-    return Choice(Pair(model, request.device), device, tests, targets, request.manifest is not None)
+    if manifest and found.entry:
+        targets = manifest.models[found.entry].targets.get(request.device, {})
+    has_manifest = request.manifest is not None
+    return Choice(Pair(found.model, request.device), device, found.tests, targets, has_manifest)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The tests that were asked for, under the name of their model."""
+
+    model: str
+    tests: Sequence[ModuleTest]
+    entry: str | None = None  # of the named manifest, where the source is that entry's
 
 
 def declared_tests(manifest: Manifest, model: str) -> list[ModuleTest]:
@@ -107,32 +117,30 @@ def _manifest(request: Request) -> Manifest | None:
     return load_manifest() if DEFAULT_PATH.exists() else None
 
 
-def _tests(request: Request, manifest: Manifest | None) -> tuple[str, list[ModuleTest]]:
+def _found(request: Request, manifest: Manifest | None) -> _Found:
     if request.registration is not None:
-        return model_name_from(request.registration), _registered(request.registration, manifest)
+        return _Found(model_name_from(request.registration), _registered(request.registration, manifest))
     named = manifest if request.manifest else None
     if named and request.model in named.models:
-        return request.model, declared_tests(named, request.model)
+        return _Found(request.model, declared_tests(named, request.model), request.model)
     text = request.model or request.spec_file or ""
     try:
         source = parse_source(text, Path())
     except ValueError as error:
         raise InputError(f"{error}{_models_there_are(named)}") from None
-    model = _model_name(source, named)
-    if named and model in named.models:
-        return model, declared_tests(named, model)
-    return model, tests_of_source(source)
+    entry = _entry_of(source, named) if named else None
+    if named and entry:
+        return _Found(entry, declared_tests(named, entry), entry)
+    label = source.attribute or (source.file.stem if source.file else "")
+    return _Found(model_name_from(label), tests_of_source(source))
 
 
 def _models_there_are(manifest: Manifest | None) -> str:
     return f"; or a model of {manifest.path}: {', '.join(manifest.models)}" if manifest else ""
 
 
-def _model_name(source: Source, manifest: Manifest | None) -> str:
-    for name in manifest.models if manifest else ():
-        if _is_same(manifest.source(name), source):  # type: ignore[union-attr]
-            return name
-    return model_name_from(source.attribute or (source.file.stem if source.file else ""))
+def _entry_of(source: Source, manifest: Manifest) -> str | None:
+    return next((name for name in manifest.models if _is_same(manifest.source(name), source)), None)
 
 
 def _is_same(left: Source, right: Source) -> bool:
@@ -169,15 +177,23 @@ def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
 
 
 def _refuse_targets_without_test(manifest: Manifest, model: str, tests: Sequence[ModuleTest]) -> None:
-    names = {test.name for test in tests}
-    mistakes: list[Mistake] = [
-        manifest.mistake(
-            ("models", model, "targets", device, test),
-            f'there is no test "{test}"; {did_you_mean(test, names)}',
-        )
-        for device, targets in manifest.models[model].targets.items()
-        for test in targets
-        if test not in names
-    ]
+    by_name = {test.name: test for test in tests}
+    mistakes: list[Mistake] = []
+    for device, targets in manifest.models[model].targets.items():
+        for name, entry in targets.items():
+            keys = ("models", model, "targets", device, name)
+            if name not in by_name:
+                what = f'there is no test "{name}"; {did_you_mean(name, by_name)}'
+                mistakes.append(manifest.mistake(keys, what))
+            else:
+                unmeasured = _unmeasured(by_name[name], entry)
+                mistakes += [manifest.mistake((*keys, metric), what) for metric, what in unmeasured]
     if mistakes:
         raise InputError(mistakes)
+
+
+def _unmeasured(test: ModuleTest, targets: TestTargets) -> Iterator[tuple[str, str]]:
+    """The targets that no check of the test measures."""
+    for metric, check in CHECK_OF_TARGET.items():
+        if getattr(targets, metric) is not None and check not in test.checks:
+            yield metric, f'"{check}" measures it, and is not among the test\'s test_cases; add it'

@@ -44,7 +44,10 @@ def judge_case(case: Case, timer: Timer) -> Result:
     needed = _NEEDS[case.check]
     if needed not in case.prepared.device.capabilities:
         reason = f"{case.prepared.device.name} has no {needed.name.lower()}"
-        return _result(case, Outcome.UNAVAILABLE, start, reason)
+        unmet = case.targets.judge(case.check, ())
+        problems = [describe_failure(measurement) for measurement in _failing(unmet)]
+        outcome = Outcome.FAILED if problems else Outcome.UNAVAILABLE
+        return _result(case, outcome, start, "\n".join([reason, *problems]), unmet)
     try:
         findings = _findings(case, timer)
     except NoImplementationError as error:

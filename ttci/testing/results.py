@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from ttci.errors import ExitCode
 from ttci.report.table import align
 from ttci.report.verdicts import describe_briefly
-from ttci.results import Outcome, Result
+from ttci.results import Outcome, Result, exit_code
 
 
 class TestResults:
@@ -24,8 +25,8 @@ class TestResults:
 
     @property
     def ok(self) -> bool:
-        """Whether there are results and every one of them passed."""
-        return bool(self._results) and all(result.outcome is Outcome.PASSED for result in self)
+        """Whether there are results, none failed, and not all of them are unavailable."""
+        return exit_code(self) is ExitCode.OK
 
     def __getitem__(self, test: str) -> dict[str, Result]:
         """The results of one test, by check."""

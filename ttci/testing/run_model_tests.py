@@ -24,7 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         request = Request(device=options.device, manifest=options.manifest, model=options.model)
-        results = run_choice(choose(request), on_result=_print_progress)
+        choice = choose(request)
+        try:
+            results = run_choice(choice, on_result=_print_progress)
+        finally:
+            choice.device.close()
     except TtciError as error:
         print(error, file=sys.stderr)
         return error.exit_code

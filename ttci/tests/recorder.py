@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ttci.environment import describe_environment
+from ttci.errors import InputError
 from ttci.manifest import Pair
 from ttci.results import Fidelity, Journal, Outcome, Result, Run, write_run
 from ttci.unfinished import not_judged, running, unmeasured
@@ -33,7 +34,7 @@ class Recorder:
         self._started = datetime.now(timezone.utc)
         self._environment = describe_environment(Path.cwd()) if path else {}
         self._next_write_s = 0.0
-        self._journal = Journal(self._path) if self._path else None
+        self._journal = _journal_beside(self._path) if self._path else None
 
     @property
     def results(self) -> list[Result]:
@@ -88,6 +89,15 @@ class Recorder:
         write_run(self._path, run, encoded_results=self._entries.values())
         end = time.perf_counter()
         self._next_write_s = end + (end - begin) / _WRITING_SHARE
+
+
+def _journal_beside(path: Path) -> Journal:
+    if path.is_dir():
+        raise InputError(f"--run-json {path}: is a folder; name a file")
+    try:
+        return Journal(path)
+    except OSError as error:
+        raise InputError(f"--run-json {path}: {error.strerror}; name a file that can be written") from None
 
 
 def _result_in(identity: str, report: pytest.TestReport) -> Result | None:

@@ -46,6 +46,7 @@ _TARGETS = {
     "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY, mock_environment, follows_goldens=True),
 }
 _NOT_INSTALLED = "ttnn is not installed; python -m pip install 'ttci[ttnn]' (Python 3.10 or 3.12)"
+_MOCK_VARIABLE = "TT_METAL_MOCK_CLUSTER_DESC_PATH"  # left set: ttnn keeps to the mock it has opened
 _ALWAYS = {"TT_METAL_LOGGER_LEVEL": "fatal"}
 
 
@@ -60,6 +61,9 @@ class TtnnDevice:
         if entry.target not in _TARGETS:
             raise DeviceUnavailableError(f"{name}: this version of ttci runs no {entry.target}")
         target = _TARGETS[entry.target]
+        if target.fidelity is Fidelity.SILICON and _MOCK_VARIABLE in os.environ:
+            what = f"{name}: {_MOCK_VARIABLE} is set, so that ttnn would open a mock; unset it"
+            raise DeviceUnavailableError(what)
         self.name = name
         self.max_tokens = entry.max_tokens
         self.board = BOARDS[entry.board]
