@@ -19,6 +19,8 @@ from ttci.manifest import (
     Pair,
     Source,
     TestTargets,
+    TorchDeviceEntry,
+    TtnnDeviceEntry,
     find_device,
     load_manifest,
     model_name_from,
@@ -81,7 +83,7 @@ def choose(request: Request) -> Choice:
     """
     manifest = _manifest(request)
     entry = find_device(request.device, manifest)
-    device = open_device(request.device, entry)
+    device = open_with_modules(request.device, entry)
     try:
         found = _found(request, manifest)
     except BaseException:
@@ -92,6 +94,13 @@ def choose(request: Request) -> Choice:
         targets = manifest.models[found.entry].targets.get(request.device, {})
     has_manifest = request.manifest is not None
     return Choice(Pair(found.model, request.device), device, found.tests, targets, has_manifest)
+
+
+def open_with_modules(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
+    """Open a device, and where it runs implementations of its own, load those of ttci's modules."""
+    if entry.backend != "torch":
+        import ttci.modules.lowerings  # noqa: F401  # they register themselves
+    return open_device(name, entry)
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,8 @@ def _leading_dimensions(test: ModuleTest, shape: Shape) -> int:
 
 def make_inputs(test: ModuleTest, shape: Shape) -> Inputs:
     """The inputs of a test at `shape`, from a fixed seed, in float32."""
-    with torch.random.fork_rng():
-        torch.manual_seed(_SEED)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed walks every kind of device
         if test.inputs is not None:
             return _arguments(test.inputs(shape)).map(_as_float32)
         vocabulary = _vocabulary(test.module)

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import ttci.modules.lowerings  # noqa: F401  # so that devices find the implementations
 from ttci.checks.correctness import Observed
 from ttci.devices import Device
 from ttci.devices.torch_device import converted

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ttci.checks.performance import measure
-from ttci.devices import open_device
 from ttci.manifest import DEFAULT_PATH, Pair, find_device, load_manifest, model_name_from
 from ttci.results import Result
-from ttci.testing.choice import Choice
+from ttci.testing.choice import Choice, open_with_modules
 from ttci.testing.discover import tests_of
 from ttci.testing.judge import judge_case
 from ttci.testing.results import TestResults
@@ -38,7 +37,7 @@ def run_module_tests(
         DeviceUnavailableError: the device is not here.
     """
     manifest = load_manifest() if Path(DEFAULT_PATH).exists() else None
-    opened = open_device(device, find_device(device, manifest))
+    opened = open_with_modules(device, find_device(device, manifest))
     own_name = getattr(model, "__name__", type(model).__name__)
     pair = Pair(model_name_from(name or own_name), device)
     try:
