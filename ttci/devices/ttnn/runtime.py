@@ -22,10 +22,9 @@ from ttci.errors import MachineryError
 from ttci.toolchain.release import ttnn_package
 
 
-def mock_environment(board: Board, *, real_compiler: bool = False) -> dict[str, str]:
+def mock_environment(board: Board) -> dict[str, str]:
     """The environment in which ttnn opens a mock of `board`.
 
-    real_compiler: kernels are compiled by the installed SFPI instead of the stand-in.
     Raises MachineryError where the cache cannot be written.
     """
     root = _made_once(f"mock-{_fingerprint()}", _make_root)
@@ -33,14 +32,13 @@ def mock_environment(board: Board, *, real_compiler: bool = False) -> dict[str, 
         f"{board.name}-{hashlib.sha256(board.cluster_descriptor().encode()).hexdigest()[:12]}.yaml",
         lambda path: path.write_text(board.cluster_descriptor()),
     )
-    environment = {
+    return {
         "TT_METAL_MOCK_CLUSTER_DESC_PATH": str(descriptor),
         "TTNN_CONFIG_OVERRIDES": json.dumps({"enable_fast_runtime_mode": False}),
-    }
-    if not real_compiler:
         # Kernels of the stand-in would poison a real cache.
-        environment |= {"TT_METAL_RUNTIME_ROOT": str(root), "TT_METAL_CACHE": str(root / "kernels")}
-    return environment
+        "TT_METAL_RUNTIME_ROOT": str(root),
+        "TT_METAL_CACHE": str(root / "kernels"),
+    }
 
 
 def _package() -> Path:
