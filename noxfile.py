@@ -1,5 +1,6 @@
 # /// script
 # dependencies = [
+#   "filelock>=3.16",
 #   "nox>=2025.2",
 #   "pydantic>=2.11",
 #   "tomli>=2.2",
@@ -25,7 +26,9 @@ sys.path.insert(0, str(ROOT))
 
 from ttci.errors import TtciError  # noqa: E402
 from ttci.manifest import load_manifest  # noqa: E402
+from ttci.pair_folder import PairFolder  # noqa: E402
 from ttci.plan import Plan, plan  # noqa: E402
+from ttci.report.planned import write_planned  # noqa: E402
 
 TTNN_PYTHONS = ("3.12", "3.10")  # that it has wheels for, the preferred one first
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -97,11 +100,14 @@ def models(session: nox.Session) -> None:
         jobs, devices, pytest_args = chosen(session.posargs)
     except TtciError as error:
         session.error(str(error))
+    write_planned(ROOT / "reports", [job.pair for job in jobs.here], jobs.not_run_here)
     for pair, reason in jobs.not_run_here:
         session.log(f"{pair} is not run: {reason}")
     for job in jobs.here:
         session.notify(f"pair({job.pair})", pytest_args)
     absent = [job for job in jobs.jobs if job.missing]
+    for job in absent if devices else ():
+        PairFolder(ROOT / "reports" / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
     if not jobs.here or (devices and absent):
         session.error("not available: " + "; ".join(f"{job.pair}: {job.missing}" for job in absent))
 
@@ -152,4 +158,5 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
     names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("[a-z]*.py"))
     for name in names:
-        session.run("python", f"benchmarks/{name}.py")
+        python = environment(session, "ttnn") if name == "mock" else "python"
+        session.run(python, f"benchmarks/{name}.py", external=name == "mock")

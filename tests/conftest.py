@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.github_expressions import Expressions
+
 pytest_plugins = ["pytester"]
 
 # Tiny modules: what a run costs is the import of torch.
@@ -174,3 +176,15 @@ def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Proj
 def project(make_project: Callable[..., Project]) -> Project:
     """A project of the test's own."""
     return make_project()
+
+
+@pytest.fixture(scope="session")
+def expressions(tmp_path_factory: pytest.TempPathFactory) -> Expressions:
+    """GitHub's own library of workflow expressions."""
+    return Expressions.install(tmp_path_factory.mktemp("expressions"))
+
+
+@pytest.fixture(scope="session")
+def runner_temp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RUNNER_TEMP, one for all jobs: the action keeps the environment that it made in it."""
+    return tmp_path_factory.mktemp("runner temp")

@@ -57,6 +57,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder, the working directory: a model and its manifest."""
     (tmp_path / "model.py").write_text(MODEL.format(name="Small", test="linear"))
     (tmp_path / "models_manifest.toml").write_text(MANIFEST)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):  # what `ttci report` reads
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -204,6 +206,14 @@ def test_pair_whose_device_is_not_here_is_listed_with_the_reason() -> None:
     assert "small@n150 is not run: there is no Tenstorrent board" in ttci("run", "--device", "n150").stdout
 
 
+@pytest.mark.usefixtures("project")
+def test_a_report_never_forgets_a_device_that_was_asked_for_and_is_not_here() -> None:
+    assert ttci("run", "small", "--device", "n150").returncode == 3
+    done = ttci("report")
+    assert done.returncode == 3
+    assert "no /dev/tenstorrent" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -238,11 +248,12 @@ def test_report_ends_with_the_worst_of_its_pairs(
     for pair, outcome in outcomes.items():
         leave_run(project / "reports", pair, outcome)
     assert main(["report"]) == code
-    header, *rows = capsys.readouterr().out.splitlines()
+    table, _, _ = capsys.readouterr().out.partition("\n\n")
+    header, *rows = table.splitlines()
     assert header.split()[:6] == ["pair", "fidelity", "passed", "failed", "error", "unavailable"]
     assert [row.split()[0] for row in rows] == list(outcomes)
     assert main(["report", "--json", "reports/a@cpu"]) == 0
-    assert [run["pair"] for run in json.loads(capsys.readouterr().out)] == ["a@cpu"]
+    assert [entry["pair"] for entry in json.loads(capsys.readouterr().out)["pairs"]] == ["a@cpu"]
 
 
 def test_report_shows_what_it_can_and_says_what_it_cannot_read(
@@ -258,13 +269,15 @@ def test_report_shows_what_it_can_and_says_what_it_cannot_read(
     died.touch()
     assert main(["report"]) == 4
     printed = capsys.readouterr()
-    assert [line.split()[0] for line in printed.out.splitlines()] == ["pair", "a@cpu"]
+    table, _, _ = printed.out.partition("\n\n")
+    assert [line.split()[0] for line in table.splitlines()] == ["pair", "a@cpu", "b@cpu", "c@cpu", "d@cpu"]
     torn_line, newer_line, died_line = printed.err.splitlines()
     assert torn_line.startswith("reports/b@cpu/run.json: cannot be read: ")
     assert newer_line.startswith("reports/c@cpu/run.json: written by a newer ttci")
     assert died_line == "reports/d@cpu: the run left no run.json; its log.txt says why"
     assert main(["report", "--json"]) == 4
-    assert [run["pair"] for run in json.loads(capsys.readouterr().out)] == ["a@cpu"]
+    entries = json.loads(capsys.readouterr().out)["pairs"]
+    assert [entry["pair"] for entry in entries if entry["run"]] == ["a@cpu"]
 
 
 @pytest.mark.usefixtures("project")

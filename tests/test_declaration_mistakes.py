@@ -96,7 +96,7 @@ def test_every_mistake_of_a_declaration_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (lambda: ModuleTest("it", module=nn.Linear), "module is a type; give a torch.nn.Module"),  # type: ignore[arg-type]
+        (lambda: ModuleTest("it", module=nn.Linear), "module is a type; give a torch.nn.Module"),
         (lambda: test_module(5, "it"), "got a int; give a torch.nn.Module"),  # type: ignore[type-var]
         (
             lambda: test_module(nn.Identity(), "it", test_seq_len=0),

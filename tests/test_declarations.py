@@ -113,7 +113,7 @@ def test_a_spec_finds_its_class_in_ttci_modules_or_by_a_dotted_path() -> None:
 def test_a_specs_weights_are_the_same_on_every_run() -> None:
     spec = ModuleTestSpec("a", "torch.nn.Linear", {"in_features": WIDTH, "out_features": 2})
     first, second = (found_in([spec])[0].module.weight for _ in range(2))
-    assert torch.equal(first, second)  # type: ignore[arg-type]
+    assert torch.equal(first, second)
 
 
 def test_test_module_returns_the_very_module_and_changes_nothing_about_it() -> None:

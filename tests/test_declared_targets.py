@@ -14,7 +14,7 @@ from ttci.manifest import Pair, TestTargets, TorchDeviceEntry
 from ttci.results import Fidelity, Outcome, Result, Verdict
 from ttci.testing import ModuleTest, ModuleTestSpec, TestConfig, run_module_tests, test_module
 from ttci.testing import discover as declarations
-from ttci.testing.choice import Choice
+from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.config import CHECKS
 from ttci.testing.judge import judge_case
 from ttci.testing.runner import run_choice
@@ -225,3 +225,24 @@ def test_a_target_that_is_beaten_asks_to_be_updated_and_fails_nothing() -> None:
     (result,) = run_module_tests([test])
     assert result.outcome is Outcome.PASSED
     assert re.search(r"memory_mb is better than its target, .*: write memory_mb = 0\.000\d+", result.message)
+
+
+def test_a_result_says_where_its_test_and_its_targets_are_written(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny.py").write_text(
+        "from torch import nn\nfrom ttci.testing import ModuleTest\n\n"
+        "TESTS = [ModuleTest('it', module=nn.Linear(8, 8))]\n"
+    )
+    manifest = tmp_path / "models_manifest.toml"
+    manifest.write_text(
+        '[devices.cpu]\nbackend = "torch"\nmax-tokens = 8\n'
+        '[models.tiny]\nsource = "models/tiny.py"\ndevices = ["cpu"]\n'
+        "[models.tiny.targets.cpu.it]\nlatency_ms = 500.0\nmemory_mb = 3.0\n"
+    )
+    choice = choose(Request(device="cpu", manifest=manifest, model="tiny"))
+    configs = {case.check: judge_case(case, lambda _: [0.001]).config for case in choice.cases}
+    assert {config["declared_at"] for config in configs.values()} == {"models/tiny.py:4"}
+    assert configs["performance"]["targets_at"] == {"latency_ms": "models_manifest.toml:8"}
+    assert configs["memory"]["targets_at"] == {"memory_mb": "models_manifest.toml:9"}
+    assert "targets_at" not in configs["correctness"]

@@ -38,7 +38,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         TORCH + 'board = "n150"',
         [
             '8: devices.b.board: unknown key "board"; there is: backend, dtype, max-tokens, on-demand, '
-            "runs-on, target, timeout-minutes, workers"
+            "runs-on, target, test-timeout-seconds, timeout-minutes, workers"
         ],
     ),
     "model key": (
@@ -91,6 +91,21 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         [
             '8: devices.b.target: unknown target "silicn"; did you mean "silicon"?',
             '9: devices.b.board: unknown board "n15O"; did you mean "n150"?',
+        ],
+    ),
+    "simulator of several chips": (
+        TTNN + 'target = "simulator"\nboard = "n300"',
+        ["9: devices.b.board: the simulator has one chip, and n300 has more; there is: n150, p100, p150"],
+    ),
+    "kernels where every one is compiled": (
+        TTNN + 'target = "silicon"\nboard = "n150"\nkernels = "stand-in"',
+        ["10: devices.b.kernels: is for mocks; on silicon and the simulator every kernel is compiled"],
+    ),
+    "unknown kernels and a weight dtype that ttnn has not": (
+        TTNN + 'target = "mock"\nboard = "n150"\nkernels = "compiled"\nweight-dtype = "bfloat8"',
+        [
+            '10: devices.b.kernels: unknown kernel "compiled"; did you mean "compile"?',
+            '11: devices.b.weight-dtype: unknown weight-dtype "bfloat8"; did you mean "bfloat8_b"?',
         ],
     ),
     "unknown dtype": (
@@ -267,11 +282,11 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "after a string over several lines": (
         HEAD.replace('"torch"', '"""\ntorch"""') + "foo = 1",
-        ['7: models.a.foo: unknown key "foo"; there is: devices, source, targets'],
+        ['7: models.a.foo: unknown key "foo"; there is: devices, kernels, source, targets'],
     ),
     "Windows line ends": (
         (HEAD + "foo = 1").replace("\n", "\r\n"),
-        ['6: models.a.foo: unknown key "foo"; there is: devices, source, targets'],
+        ['6: models.a.foo: unknown key "foo"; there is: devices, kernels, source, targets'],
     ),
     "table written before the one around it": (
         "[models.a.targets.cpu.t]\nlatency_ms = 1\n" + HEAD.replace('source = "model.py::M"\n', ""),
@@ -300,7 +315,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         [
             "2: models.b.source: 3 is not a string",
             '3: models.b.devices: unknown device "cpx"; did you mean "cpu"?',
-            '4: models.b.foo: unknown key "foo"; there is: devices, source, targets',
+            '4: models.b.foo: unknown key "foo"; there is: devices, kernels, source, targets',
             '7: devices.cpu.dtype: unknown dtype "x"; there is: bfloat16, float16, float32',
             '9: models.a.source: there is no file "no.py" in {folder}',
             '10: models.a.devices: [] is empty; write devices = ["cpu"], say',

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ttci.checks.memory import check_memory
+from ttci.checks.memory import PeakMemory, Usage, check_memory
 from ttci.devices.torch_device import TorchDevice
 from ttci.manifest import TorchDeviceEntry
 
@@ -17,7 +17,7 @@ FLOAT = 4
 def peak_bytes(module: nn.Module | Callable[..., Any], *inputs: Any) -> int:
     device = TorchDevice("cpu", TorchDeviceEntry(backend="torch"))
     with torch.no_grad():
-        return device.peak_memory_bytes(module, inputs, lambda: module(*inputs))
+        return device.peak_memory(module, inputs, lambda: module(*inputs)).total_bytes
 
 
 def test_a_linear_layer_takes_its_weights_its_input_and_its_output() -> None:
@@ -99,6 +99,16 @@ def test_bytes_follow_the_type(dtype: torch.dtype) -> None:
 
 
 def test_the_peak_is_told_in_megabytes_of_a_million_bytes() -> None:
-    (measurement,) = check_memory(1_500_000).measurements
+    (measurement,) = check_memory(PeakMemory(1_500_000)).measurements
     assert (measurement.name, measurement.value, measurement.unit) == ("memory_mb", 1.5, "MB")
     assert (measurement.statistic, measurement.direction) == ("peak", "lower")
+
+
+def test_a_boards_memories_stand_beside_what_there_is_of_them() -> None:
+    peak = PeakMemory(3_000_000, dram=Usage(2_000_000, 8_000_000), l1_per_core=Usage(1_500, 4_000))
+    found = {m.name: (m.value, m.capacity, m.unit) for m in check_memory(peak).measurements}
+    assert found == {
+        "memory_mb": (3.0, None, "MB"),
+        "dram_mb": (2.0, 8.0, "MB"),
+        "l1_per_core_kb": (1.5, 4.0, "kB"),
+    }

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from ttci.errors import MachineryError
 from ttci.manifest import Pair
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run, read_run, write_run
 from ttci.tests import recorder as recorder_module
 from ttci.tests.recorder import Recorder
-from ttci.unfinished import explain_end, is_unfinished
+from ttci.unfinished import explain_end, is_unfinished, unfinished_in
 
 A, B = "tiny@cpu/lin[correctness]", "tiny@cpu/lin[memory]"
 
 
-def recorder_at(path: Path | None) -> Recorder:
-    return Recorder(Pair("tiny", "cpu"), Fidelity.REFERENCE, path)
+def recorder_at(path: Path | None, *, resumes: bool = False) -> Recorder:
+    return Recorder(Pair("tiny", "cpu"), Fidelity.REFERENCE, path, resumes=resumes)
 
 
 def report(outcome: str = "passed", result: Result | None = None, **changes: Any) -> pytest.TestReport:
@@ -204,13 +205,53 @@ def test_an_end_is_laid_to_the_checks_that_were_running(tmp_path: Path) -> None:
     assert [is_unfinished(result) for result in explained.results if result.id == A] == [True]
 
 
-def test_an_end_between_two_checks_is_laid_to_the_next(tmp_path: Path) -> None:
+def test_an_end_between_two_checks_is_laid_to_the_one_that_had_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    recorder = recorder_at(path)
+    recorder.expect([A, B])
+    recorder.record(A, report(result=passed(A)))
+    explained = explain_end(read_run(path), "died", began=True)
+    assert [str(result.outcome) for result in explained.results] == ["error", "error"]
+    assert [result.message for result in explained.results if result.id == A] == ["died"]
+    assert explained.results[0].measurements == passed(A).measurements
+    assert unfinished_in(explained) == [B]
+
+
+def test_the_end_of_a_process_that_began_with_no_check_is_laid_to_the_next(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     recorder = recorder_at(path)
     recorder.expect([A, B])
     recorder.record(A, report(result=passed(A)))
     explained = explain_end(read_run(path), "died")
     assert [(result.id, result.message) for result in explained.results] == [(A, ""), (B, "died")]
+
+
+def test_a_recorder_that_goes_on_keeps_what_was_judged_and_when_it_began(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    first = recorder_at(path)
+    first.expect([A, B])
+    first.record(A, report(result=passed(A)))
+    first.start(B)
+    started = read_run(path).started
+    second = recorder_at(path, resumes=True)
+    assert second.judged == {A}
+    second.expect([B])
+    second.record(B, report(result=passed(B)))
+    second.finish()
+    run = read_run(path)
+    assert run.started == started
+    assert [(result.id, str(result.outcome)) for result in run.results] == [(A, "passed"), (B, "passed")]
+    assert [result.id for result in second.results] == [A, B]
+
+
+def test_a_recorder_cannot_go_on_without_a_run_json(tmp_path: Path) -> None:
+    with pytest.raises(MachineryError, match="cannot be read"):
+        recorder_at(tmp_path / "run.json", resumes=True)
+
+
+def test_a_message_of_the_user_s_own_is_never_taken_for_unfinished() -> None:
+    result = passed(A).model_copy(update={"outcome": Outcome.FAILED, "message": "not judged: mine"})
+    assert unfinished_in(run_of(result)) == []
 
 
 def test_an_end_after_the_last_check_changes_no_result() -> None:

@@ -125,6 +125,12 @@ def test_exit_code_of_outcomes(outcomes: list[Outcome], code: ExitCode) -> None:
     assert exit_code(map(result, outcomes)) is code
 
 
+def test_a_test_of_which_nothing_could_be_judged_never_looks_well() -> None:
+    unavailable = result(Outcome.UNAVAILABLE).model_copy(update={"test": "another"})
+    assert exit_code([result(), unavailable]) is ExitCode.UNAVAILABLE
+    assert exit_code([result(Outcome.FAILED), unavailable]) is ExitCode.FAILED
+
+
 def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     run = run_of(result(Outcome.FAILED, measured(6.0, 5.0)), result())
     write_run(tmp_path / "new" / "folder" / "run.json", run)
@@ -152,6 +158,7 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
             "target": 5.0,
             "tolerance": 0.05,
             "verdict": "met",
+            "capacity": None,
         }
     ]
 

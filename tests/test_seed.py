@@ -32,7 +32,7 @@ from ttci.testing import TestConfig, TestResults, registry, run_module_tests
 from ttci.testing.config import CHECKS
 from ttci.testing.discover import tests_of as declared_by
 from ttci.testing.sources import import_source
-from ttci.testing.targets import bound_targets
+from ttci.testing.targets import BoundTargets
 
 REPOSITORY = Path(__file__).parents[1]
 COPY = Path(__file__).parent / "data" / "SEED.md"
@@ -320,7 +320,7 @@ def pieces() -> dict[str, Any]:
         return result(config.name, "performance", measurements=check_performance(samples).measurements)
 
     def verify_performance_targets(found: Result, targets: dict[str, float]) -> None:
-        bound = bound_targets(TestTargets.model_validate(targets), {}, found.test, code_binds=True)
+        bound = BoundTargets(TestTargets.model_validate(targets), TestTargets(), code_binds=True)
         verified.extend(m.verdict for m in bound.judge("performance", found.measurements))
 
     def gradients(module: nn.Module, x: torch.Tensor) -> None:

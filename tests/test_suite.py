@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -197,11 +198,12 @@ def test_a_worker_that_dies_is_an_error_of_its_check_and_the_others_are_judged(
     project = make_project(MODEL)
     options = ("--run-json", "run.json", "--dist", "loadgroup")
     done = project.pytest("-n", "2", "--test-model", "model.py::OneDies", *options)
-    assert done.code == 1, done.output
+    assert done.code == 4, done.output
     good = {f"{test}[{check}]": "passed" for test in "abc" for check in ("correctness", "memory")}
     assert project.outcomes() == {"dies[memory]": "error"} | good
     (message,) = (r["message"] for r in project.run_json()["results"] if r["outcome"] == "error")
-    assert "crashed while running" in message
+    assert re.fullmatch(r"the process ended with exit code 3 before pytest did \(worker gw[01]\)", message)
+    assert f"OneDies@cpu/dies[memory]: {message}" in done.lines
     assert done.output.count("replacing crashed worker") == 1
 
 

@@ -168,7 +168,7 @@ def test_on_a_gpu_the_peak_is_the_allocators() -> None:
     x = gpu.to_device(torch.randn(512, 1024))
     with torch.no_grad():
         module(x)  # the workspace of the matrix product, once
-        peak = gpu.peak_memory_bytes(module, x, lambda: module(x))
+        peak = gpu.peak_memory(module, x, lambda: module(x)).total_bytes
     assert peak == 4 * (1024 * 1024 + 2 * 512 * 1024)
 
 

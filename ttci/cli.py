@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 from ttci import __version__, commands
 from ttci.errors import ExitCode, TtciError
+from ttci.export import FORMATS
 from ttci.manifest import DEFAULT_PATH
+from ttci.report import FAIL_ON
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -81,11 +83,22 @@ def _parser() -> argparse.ArgumentParser:
 
     planning = _command(subparsers, "plan", "which pairs run, where, and which do not", commands.plan_jobs)
     _add_choice(planning)
+    planning.add_argument(
+        "--max-jobs",
+        type=_positive,
+        metavar="N",
+        help="with --json: at most N entries, several pairs in one where there are more pairs",
+    )
+    planning.add_argument(
+        "--seconds",
+        type=Path,
+        metavar="PATH",
+        help="a report.json or a folder of reports: what earlier runs took, to spread the pairs evenly",
+    )
     _add_json(planning)
 
-    report = _command(subparsers, "report", "a table of pairs, from their folders", commands.report)
-    report.add_argument("folders", nargs="*", type=Path, default=[Path("reports")], metavar="DIR")
-    _add_json(report)
+    _add_report(subparsers)
+    _add_export(subparsers)
 
     doctor = _command(
         subparsers, "doctor", "what is installed here and what each device lacks", commands.doctor
@@ -98,6 +111,88 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("tools", nargs="*", metavar="TOOL", help="sfpi, ttsim; both where none is named")
     install.set_defaults(command=commands.toolchain_install)
     return parser
+
+
+def _add_report(subparsers: Subparsers) -> None:
+    what = "one verdict of many pairs, from their folders"
+    report = _command(subparsers, "report", what, _report)
+    _add_folders(report)
+    report.add_argument(
+        "--plan",
+        type=Path,
+        metavar="PATH",
+        help="which pairs were to run, beside the plan.json of each DIR; one that left nothing is an error",
+    )
+    report.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="for junit.xml, benchmark.json, report.json, report.html and summary.md; default: the first DIR",
+    )
+    report.add_argument(
+        "--fail-on",
+        choices=FAIL_ON,
+        default="failure",
+        help="failure: whatever is not well; regression: missed targets and what could not be judged or was "
+        "not there, but not wrong numbers; never: only a report that could not be made. Default: %(default)s",
+    )
+    report.add_argument(
+        "--annotations",
+        action=argparse.BooleanOptionalAction,
+        default=os.environ.get("GITHUB_ACTIONS") == "true",
+        help="print marks for the files of a pull request; default: where GITHUB_ACTIONS is true",
+    )
+    report.add_argument(
+        "--summary",
+        type=Path,
+        default=os.environ.get("GITHUB_STEP_SUMMARY") or None,
+        metavar="PATH",
+        help="append the summary to this file; default: $GITHUB_STEP_SUMMARY",
+    )
+    _add_json(report)
+
+
+def _add_export(subparsers: Subparsers) -> None:
+    what = "the results of pairs in a format of other tools"
+    export = _command(subparsers, "export", what, _export)
+    _add_folders(export)
+    export.add_argument("--format", choices=FORMATS, required=True)
+    export.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="a file; for tt-benchmark-run, which has a file a pair, a folder. Default: standard output",
+    )
+    export.add_argument(
+        "--better",
+        choices=("lower", "higher"),
+        default="lower",
+        help="github-action-benchmark reads one direction a file: lower for customSmallerIsBetter (the "
+        "default), higher for customBiggerIsBetter",
+    )
+
+
+def _report(options: argparse.Namespace) -> ExitCode:
+    from ttci import report_command  # the other commands start without it
+
+    return report_command.report(options)
+
+
+def _export(options: argparse.Namespace) -> ExitCode:
+    from ttci import report_command
+
+    return report_command.export(options)
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="*", type=Path, default=[Path("reports")], metavar="DIR")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _command(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttci import __version__
-from ttci.errors import ExitCode, InputError, MachineryError, Mistake, NothingMatchedError, TtciError
+from ttci.errors import ExitCode, InputError, MachineryError, Mistake, NothingMatchedError, TtciError, worst
 from ttci.manifest import (
     DEFAULT_PATH,
     Manifest,
@@ -22,7 +22,8 @@ from ttci.manifest import (
     load_manifest,
     select,
 )
-from ttci.plan import Plan, missing, missing_by_device, plan
+from ttci.needs import Need, needs
+from ttci.plan import Plan, missing_by_device, plan
 from ttci.report.table import align
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def check(options: Namespace) -> ExitCode:
         except InputError as error:
             mistakes += error.mistakes
         else:
-            print(f"{model}: {len(tests)} tests, {sum(len(test.checks) for test in tests)} checks")
+            kernels = len(manifest.models[model].kernels)
+            of_them = f" ({kernels} kernels)" if kernels else ""
+            print(f"{model}: {len(tests)} tests{of_them}, {sum(len(test.checks) for test in tests)} checks")
     if mistakes:
         raise InputError(mistakes)
     return ExitCode.OK
@@ -71,8 +74,10 @@ def check(options: Namespace) -> ExitCode:
 def plan_jobs(options: Namespace) -> ExitCode:
     """Print the jobs of a choice: for a person, or as a GitHub Actions matrix."""
     jobs = plan(load_manifest(options.manifest), options.models, options.devices)
+    if (options.max_jobs and not options.json) or (options.seconds and not options.max_jobs):
+        raise InputError("--seconds goes with --max-jobs, and that with --json: they shape a matrix")
     if options.json:
-        print(json.dumps({"include": [job.as_matrix_entry() for job in jobs.jobs]}))
+        print(json.dumps({"include": _matrix_entries(jobs, options)}))
         return ExitCode.OK
     rows = [
         (
@@ -89,38 +94,36 @@ def plan_jobs(options: Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def _matrix_entries(jobs: Plan, options: Namespace) -> list[dict[str, Any]]:
+    """An entry a pair; with --max-jobs, an entry a job, of as many pairs as it takes."""
+    from ttci.packing import pack, read_seconds
+
+    if options.max_jobs is None:
+        return [job.as_matrix_entry() for job in jobs.jobs]
+    seconds = read_seconds(options.seconds) if options.seconds else {}
+    return [job.as_matrix_entry() for job in pack(jobs.jobs, options.max_jobs, seconds)]
+
+
 def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
     from ttci.report.pairs import pair_table
-    from ttci.run import PairFolder, run_pair, worst
+    from ttci.report.planned import write_planned
+    from ttci.run import PairFolder, run_pair
 
     manifest = load_manifest(options.manifest)
     jobs = plan(manifest, options.models, options.devices)
     _make_folder(options.report_dir)
     _print_left_out(jobs.not_run_here)
+    write_planned(options.report_dir, [job.pair for job in jobs.here], jobs.not_run_here)
     codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
         print(f"\n{pair_table(runs)}")
+    for job in jobs.jobs:
+        if job.missing and options.devices:
+            PairFolder(options.report_dir / str(job.pair)).leave_unavailable(str(job.pair), job.missing)
     return worst(codes + unreadable + _absent(jobs, options.devices))
-
-
-def report(options: Namespace) -> ExitCode:
-    """Print a table of the pairs whose folders lie in the given ones."""
-    from ttci.report.pairs import pair_table
-    from ttci.results import exit_code
-    from ttci.run import worst
-
-    paths = sorted({path for folder in options.folders for path in _run_files(folder)})
-    if not paths:
-        raise NothingMatchedError(f"there is no run.json in {', '.join(map(str, options.folders))}")
-    runs, codes = _read_runs(paths)
-    if options.json:
-        print(json.dumps([entry.model_dump(mode="json", by_alias=True) for entry in runs]))
-    elif runs:
-        print(pair_table(runs))
-    return worst(codes + [exit_code(entry.results) for entry in runs])
 
 
 def doctor(options: Namespace) -> ExitCode:
@@ -128,25 +131,36 @@ def doctor(options: Namespace) -> ExitCode:
     import platform
 
     from ttci.environment import installed_version
-    from ttci.toolchain import sfpi_state, ttsim_state
+    from ttci.toolchain import CHIPS, sfpi_state, ttsim_state
 
     packages = ("torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist")
     versions = {"ttci": __version__, "python": platform.python_version()}
     versions |= {package: installed_version(package) or "not installed" for package in packages}
-    versions |= {"sfpi": str(sfpi_state()), "ttsim": str(ttsim_state())}
-    devices = {
-        name: missing(entry)
-        or (None if installed_version(entry.backend) else f"{entry.backend} is not installed")
-        or "here"
-        for name, entry in _devices(options.manifest).items()
-    }
+    versions |= {"sfpi": str(sfpi_state())} | {f"ttsim {chip}": str(ttsim_state(chip)) for chip in CHIPS}
+    lacks = {name: needs(entry) for name, entry in _devices(options.manifest).items()}
     if options.json:
-        print(json.dumps({"versions": versions, "devices": devices}, indent=2))
-    else:
-        print(align([*versions.items()]) + "\n\n" + align([("device", "state"), *devices.items()]))
-        if versions["torch"] == "not installed":
-            print("\nto run torch devices: python -m pip install 'ttci[torch]'")
+        print(json.dumps(_doctor_as_json(versions, lacks), indent=2))
+        return ExitCode.OK
+    rows = [row for name, lacking in lacks.items() for row in _doctor_rows(name, lacking)]
+    print(align([*versions.items()]) + "\n\n" + align([("device", "state"), *rows]))
     return ExitCode.OK
+
+
+def _doctor_rows(name: str, lacking: Sequence[Need]) -> list[tuple[str, str]]:
+    """A device's row, and one more for each further thing that it needs."""
+    states = [str(need) for need in lacking] or ["here"]
+    return [(name if index == 0 else "", state) for index, state in enumerate(states)]
+
+
+def _doctor_as_json(versions: Mapping[str, str], lacks: Mapping[str, Sequence[Need]]) -> dict[str, Any]:
+    return {
+        "versions": versions,
+        "devices": {name: "; ".join(map(str, lacking)) or "here" for name, lacking in lacks.items()},
+        "needs": {
+            name: [{"what": need.what, "command": need.command} for need in lacking]
+            for name, lacking in lacks.items()
+        },
+    }
 
 
 def toolchain_install(options: Namespace) -> ExitCode:
@@ -195,11 +209,17 @@ def _target_rows(manifest: Manifest, pair: Pair) -> list[tuple[str, str, str, st
 
 
 def _test_row(test: ModuleTest) -> tuple[str, str, str, str, str]:
+    from ttci.modules.kernels import Kernel
     from ttci.testing.inputs import full_shape
 
+    label, shapes = type(test.module).__name__, [full_shape(test)]
+    if isinstance(test.module, Kernel):
+        label, shapes = f"{test.module.entry.op} kernel", [*test.module.entry.shapes]
     targets = ", ".join(f"{metric} {value}" for metric, value in _figures(test.targets).items())
-    shape = " x ".join(map(str, full_shape(test)))
-    return test.name, type(test.module).__name__, shape, ", ".join(test.checks), targets or "-"
+    inputs = ", ".join(" x ".join(map(str, shape)) for shape in shapes)
+    if test.decode_cache_length is not None:
+        inputs += f", cache of {test.decode_cache_length}"
+    return test.name, label, inputs, ", ".join(test.checks), targets or "-"
 
 
 def _figures(targets: TestTargets) -> dict[str, str]:
@@ -235,12 +255,6 @@ def _as_json(manifest: Manifest, pairs: list[Pair], tests: dict[str, list[Module
             for model, declared in tests.items()
         },
     }
-
-
-def _run_files(folder: Path) -> list[Path]:
-    """The run.json of every pair below `folder`, also of one that left none."""
-    pairs = [path for path in (folder, *folder.glob("*@*")) if any(path.glob("log.txt"))]
-    return [*folder.glob("run.json"), *folder.glob("*/run.json"), *(path / "run.json" for path in pairs)]
 
 
 def _read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[ExitCode]]:

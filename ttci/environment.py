@@ -10,6 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+# Given to the processes of a pair: its log.txt, and the folder for why they came to no result.
+LOG_VARIABLE, ENDED_VARIABLE = "TTCI_LOG", "TTCI_ENDED_FOLDER"
+
+
+def add_to_log(text: str) -> None:
+    """Keep what is too long to be shown in the pair's log.txt, where there is one."""
+    path = os.environ.get(LOG_VARIABLE)
+    if path:
+        with Path(path).open("a", encoding="utf-8") as log:
+            log.write(f"{text}\n")
+
 
 def describe_environment(folder: Path) -> dict[str, Any]:
     """Host, processor, versions, and the git commit and branch of `folder`."""

@@ -24,6 +24,21 @@ class ExitCode(IntEnum):
     NOTHING_MATCHED = 5
 
 
+_WORST_FIRST = (
+    ExitCode.MACHINERY,
+    ExitCode.BAD_INPUT,
+    ExitCode.FAILED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.NOTHING_MATCHED,
+)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """What several pairs end with: the code that most needs a person."""
+    reached = set(codes)
+    return next((code for code in _WORST_FIRST if code in reached), ExitCode.OK)
+
+
 class TtciError(Exception):
     """An end that a user can do something about; its text is the whole message."""
 

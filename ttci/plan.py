@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry, select
+from ttci.needs import host_needs
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,7 @@ class Job:
     runs_on: tuple[str, ...]
     timeout_minutes: int
     missing: str | None  # why the pair cannot run on this host
+    has_board: bool = False  # on silicon: a board, which one job at a time may use
 
     def as_matrix_entry(self) -> dict[str, Any]:
         """This job as an entry of a GitHub Actions matrix."""
@@ -62,7 +62,8 @@ def plan(manifest: Manifest, models: Sequence[str], devices: Sequence[str] = ())
 
 def _job(manifest: Manifest, pair: Pair, lacks: str | None) -> Job:
     device = manifest.devices[pair.device]
-    return Job(pair, device.backend, device.runs_on, device.timeout_minutes, lacks)
+    is_silicon = device.target == "silicon"
+    return Job(pair, device.backend, device.runs_on, device.timeout_minutes, lacks, is_silicon)
 
 
 def missing_by_device(manifest: Manifest) -> dict[str, str | None]:
@@ -71,17 +72,5 @@ def missing_by_device(manifest: Manifest) -> dict[str, str | None]:
 
 
 def missing(device: TorchDeviceEntry | TtnnDeviceEntry) -> str | None:
-    """What this host lacks to run `device`, as far as can be told without torch."""
-    if isinstance(device, TorchDeviceEntry):
-        if device.target == "cuda" and not _is_on_path("nvidia-smi"):
-            return "there is no NVIDIA GPU on this host (no nvidia-smi)"
-        return None
-    if device.target == "silicon" and not Path("/dev/tenstorrent").exists():
-        return "there is no Tenstorrent board on this host (no /dev/tenstorrent)"
-    if device.target == "simulator":
-        return "this version of ttci runs no simulator"
-    return None
-
-
-def _is_on_path(program: str) -> bool:
-    return any((Path(folder) / program).exists() for folder in os.get_exec_path())
+    """What this host lacks to run `device`, as far as can be told before its environment is made."""
+    return "; ".join(map(str, host_needs(device))) or None

@@ -7,12 +7,16 @@ asks for tests.
 
 from __future__ import annotations
 
+import argparse
+import math
+import os
 import sys
 import traceback
 from pathlib import Path
 
 import pytest
 
+from ttci.environment import ENDED_VARIABLE
 from ttci.errors import ExitCode, InputError, TtciError
 
 _SUITE = "ttci-suite"
@@ -21,6 +25,7 @@ _CHOOSERS = {
     "--model-config": ("NAME", "test what is registered as NAME in a model of the manifest"),
     "--test-spec": ("FILE", "test the ModuleTestSpecs of FILE"),
 }
+_MOST_SECONDS = 1e9
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -45,6 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="only this check: correctness, gradients, performance, memory (repeatable)",
     )
     group.addoption("--run-json", type=Path, metavar="PATH", help="write the results to PATH")
+    group.addoption(
+        "--test-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="end the process, with a dump of its stacks, when a check takes longer",
+    )
+    group.addoption("--ttci-resume", action="store_true", help=argparse.SUPPRESS)  # ttci run's own
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -53,24 +65,45 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     try:
         _bring_suite(config)
     except TtciError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+        return _end(config, error.exit_code, str(error))
     except KeyboardInterrupt:
         print("interrupted before any check began", file=sys.stderr)
         return _INTERRUPTED
     except SystemExit as error:
-        print(f"the model ends the process where it is imported: SystemExit({error})", file=sys.stderr)
-        return ExitCode.BAD_INPUT
-    except Exception:  # noqa: BLE001  # a bug of ours must not look like a failed check, exit code 1
+        what = f"the model ends the process where it is imported: SystemExit({error})"
+        return _end(config, ExitCode.BAD_INPUT, what)
+    except Exception as error:  # noqa: BLE001  # a bug of ours must not look like a failed check, exit code 1
         traceback.print_exc()
-        return ExitCode.MACHINERY
+        return _end(config, ExitCode.MACHINERY, f"{type(error).__name__}: {error}")
     return None
+
+
+def _end(config: pytest.Config, code: ExitCode, reason: str) -> ExitCode:
+    """Say why no check began, also to the run of the pair that this process is of, if it is."""
+    print(reason, file=sys.stderr)
+    folder = os.environ.get(ENDED_VARIABLE)
+    if folder:
+        from ttci.report.ended import write_ended
+
+        pair = f"{config.getoption('--test-model')}@{config.getoption('--test-device')}"
+        write_ended(Path(folder), pair, code, reason)
+    return code
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Bring in the suite also in a worker of pytest-xdist, which has no command line."""
     _bring_suite(config)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text}: not a number of seconds above 0")
+    return seconds
 
 
 def _bring_suite(config: pytest.Config) -> None:

@@ -75,6 +75,7 @@ class Measurement(_Record):
     target: float | None = None
     tolerance: float = DEFAULT_TOLERANCE
     verdict: Verdict = Verdict.NO_TARGET
+    capacity: float | None = None  # of what is measured: how much of it the device has
 
     @property
     def limit(self) -> float | None:
@@ -138,14 +139,19 @@ def exit_code(results: Iterable[Result]) -> ExitCode:
     """What a run with these results ends with.
 
     A check that its device cannot do is `unavailable`: counted and shown, and no
-    failure while other checks of the run could be judged.
+    failure while another check of its test could be judged. A test of which none
+    could be (no implementation is here, say) never looks well.
     """
-    outcomes = {result.outcome for result in results}
-    if not outcomes:
+    outcomes_by_test: dict[str, set[Outcome]] = {}
+    for result in results:
+        outcomes_by_test.setdefault(result.test, set()).add(result.outcome)
+    if not outcomes_by_test:
         return ExitCode.NOTHING_MATCHED
-    if outcomes & {Outcome.FAILED, Outcome.ERROR}:
+    if any(outcomes & {Outcome.FAILED, Outcome.ERROR} for outcomes in outcomes_by_test.values()):
         return ExitCode.FAILED
-    return ExitCode.UNAVAILABLE if outcomes == {Outcome.UNAVAILABLE} else ExitCode.OK
+    if {Outcome.UNAVAILABLE} in outcomes_by_test.values():
+        return ExitCode.UNAVAILABLE
+    return ExitCode.OK
 
 
 class Journal:
@@ -207,10 +213,23 @@ def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None
 def read_run(path: Path) -> Run:
     """Read a run.json; raises MachineryError when it is torn or of a newer schema."""
     try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        what = error.strerror if isinstance(error, OSError) else error
-        raise MachineryError(f"{path}: cannot be read: {what}") from None
+        content = path.read_bytes()
+        run = Run.model_validate_json(content)
+        if "schema_" in run.model_fields_set:
+            return run if run.finished else _with_journal(path, run)
+    except ValidationError:
+        pass
+    except OSError as error:
+        raise MachineryError(f"{path}: cannot be read: {error.strerror}") from None
+    return _read_slowly(path, content)
+
+
+def _read_slowly(path: Path, content: bytes) -> Run:
+    """In two steps, which say better what is wrong."""
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MachineryError(f"{path}: cannot be read: {error}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if not isinstance(schema, int):
         raise MachineryError(f'{path}: not a run.json: it has no "schema"')

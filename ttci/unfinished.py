@@ -1,10 +1,12 @@
-"""Checks that a run expected and did not judge: how they stand in run.json.
+"""Checks that a run expected and did not judge: how they stand in run.json, and what kept them.
 
 Such a check is an `error` from the moment it is expected, so that whatever ends
 the run, its file never looks better than it was.
 """
 
 from __future__ import annotations
+
+import signal
 
 from ttci.manifest import Identity
 from ttci.results import Outcome, Result, Run
@@ -41,11 +43,54 @@ def is_unfinished(result: Result) -> bool:
     return result.outcome is Outcome.ERROR and result.message in (_NOT_JUDGED, _RUNNING)
 
 
-def explain_end(run: Run, what: str) -> Run:
-    """`run` with `what` ended it said at the checks that were running; at the first unjudged if none was."""
-    unfinished = [result for result in run.results if is_unfinished(result)]
-    struck = [result for result in unfinished if result.message == _RUNNING] or unfinished[:1]
+def unfinished_in(run: Run) -> list[str]:
+    """The identities of the checks that are still to be judged."""
+    return [result.id for result in run.results if is_unfinished(result)]
+
+
+def is_any_running(run: Run) -> bool:
+    """Whether the run ended in the middle of a check."""
+    return any(is_unfinished(result) and result.message == _RUNNING for result in run.results)
+
+
+def explain_end(run: Run, what: str, *, began: bool = False) -> Run:
+    """`run` with `what` ended it said at the checks that were running.
+
+    Where none was, it is said at the first unjudged check, or, where the process
+    `began` with its checks and so died between two of them, at the one before: what
+    it left behind is to blame, and the next one has not had its turn.
+    """
+    at = _struck(run, began=began)
     results = tuple(
-        result.model_copy(update={"message": what}) if result in struck else result for result in run.results
+        result.model_copy(update={"outcome": Outcome.ERROR, "message": what}) if result.id in at else result
+        for result in run.results
     )
     return run.model_copy(update={"results": results})
+
+
+def _struck(run: Run, *, began: bool) -> list[str]:
+    unfinished = [result for result in run.results if is_unfinished(result)]
+    struck = [result.id for result in unfinished if result.message == _RUNNING]
+    if struck or not unfinished:
+        return struck
+    position = run.results.index(unfinished[0])
+    return [run.results[position - 1 if began and position else position].id]
+
+
+def ended_by_itself(code: int) -> str:
+    """What a process ended with, by its return code, when it was not to end yet."""
+    if code < 0:
+        return f"the process died of {_signal_name(-code)}"
+    return f"the process ended with exit code {code} before pytest did"
+
+
+def timed_out(seconds: float) -> str:
+    """What a check has done that took longer than it may."""
+    return f"timed out after {seconds:g} s"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -52,6 +52,7 @@ class LLaMA3Model(nn.Module, TestableModule):
     def get_test_configs(self) -> dict[str, tuple[nn.Module, TestConfig]]:
         """Name the modules to test; the targets are for bfloat16 on a Wormhole n150."""
         shape = (1, 2048, self.config.hidden_dim)
+        token = (1, 1, self.config.hidden_dim)
         return {
             "llama3_8b_attention": (
                 self.attention,
@@ -85,6 +86,24 @@ class LLaMA3Model(nn.Module, TestableModule):
                     name="llama3_8b_block",
                     input_shape=shape,
                     expected_output_shape=shape,
+                ),
+            ),
+            "llama3_8b_attention_decode": (
+                self.attention,
+                TestConfig(
+                    name="llama3_8b_attention_decode",
+                    input_shape=token,
+                    expected_output_shape=token,
+                    decode_cache_length=2048,
+                ),
+            ),
+            "llama3_8b_block_decode": (
+                self.block,
+                TestConfig(
+                    name="llama3_8b_block_decode",
+                    input_shape=token,
+                    expected_output_shape=token,
+                    decode_cache_length=2048,
                 ),
             ),
         }

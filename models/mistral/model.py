@@ -47,6 +47,7 @@ class MistralModel(nn.Module, TestableModule):
     def get_test_configs(self) -> dict[str, tuple[nn.Module, TestConfig]]:
         """Name the modules to test; the targets are for bfloat16 on a Wormhole n150."""
         shape = (1, 2048, self.config.hidden_dim)
+        token = (1, 1, self.config.hidden_dim)
         return {
             "mistral_7b_attention": (
                 self.attention,
@@ -80,6 +81,24 @@ class MistralModel(nn.Module, TestableModule):
                     name="mistral_7b_block",
                     input_shape=shape,
                     expected_output_shape=shape,
+                ),
+            ),
+            "mistral_7b_attention_decode": (
+                self.attention,
+                TestConfig(
+                    name="mistral_7b_attention_decode",
+                    input_shape=token,
+                    expected_output_shape=token,
+                    decode_cache_length=2048,
+                ),
+            ),
+            "mistral_7b_block_decode": (
+                self.block,
+                TestConfig(
+                    name="mistral_7b_block_decode",
+                    input_shape=token,
+                    expected_output_shape=token,
+                    decode_cache_length=2048,
                 ),
             ),
         }

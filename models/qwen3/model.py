@@ -48,6 +48,7 @@ class Qwen3Model(nn.Module, TestableModule):
     def get_test_configs(self) -> dict[str, tuple[nn.Module, TestConfig]]:
         """Name the modules to test; the targets are for bfloat16 on a Wormhole n150."""
         shape = (1, 2048, self.config.hidden_dim)
+        token = (1, 1, self.config.hidden_dim)
         return {
             "qwen3_8b_attention": (
                 self.attention,
@@ -81,6 +82,24 @@ class Qwen3Model(nn.Module, TestableModule):
                     name="qwen3_8b_block",
                     input_shape=shape,
                     expected_output_shape=shape,
+                ),
+            ),
+            "qwen3_8b_attention_decode": (
+                self.attention,
+                TestConfig(
+                    name="qwen3_8b_attention_decode",
+                    input_shape=token,
+                    expected_output_shape=token,
+                    decode_cache_length=2048,
+                ),
+            ),
+            "qwen3_8b_block_decode": (
+                self.block,
+                TestConfig(
+                    name="qwen3_8b_block_decode",
+                    input_shape=token,
+                    expected_output_shape=token,
+                    decode_cache_length=2048,
                 ),
             ),
         }

@@ -24,6 +24,13 @@ target = "mock"
 board = "n300"
 max-tokens = 64
 
+[devices.two]
+backend = "ttnn"
+target = "mock"
+board = "n150"
+max-tokens = 64
+workers = 2
+
 [devices.n150]
 backend = "ttnn"
 target = "silicon"
@@ -31,7 +38,11 @@ board = "n150"
 
 [models.good]
 source = "good.py::Good"
-devices = ["n150-mock", "n300-mock", "n150"]
+devices = ["n150-mock", "n300-mock", "two", "n150"]
+
+[models.unknown]
+source = "unknown.py"
+devices = ["n150-mock"]
 
 [models.bad]
 source = "bad.py"
@@ -93,6 +104,13 @@ TESTS = [
 ]
 """
 
+UNKNOWN = """
+from bad import Unknown
+from ttci.testing import ModuleTest
+
+TESTS = [ModuleTest("unknown", module=Unknown())]
+"""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -100,6 +118,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "models_manifest.toml").write_text(MANIFEST)
     (folder / "good.py").write_text(GOOD)
     (folder / "bad.py").write_text(BAD)
+    (folder / "unknown.py").write_text(UNKNOWN)
     return folder
 
 
@@ -124,7 +143,7 @@ def run(
     return done.returncode, done.stdout, {result["id"].partition("/")[2]: result for result in results}
 
 
-@pytest.mark.parametrize("device", ["n150-mock", "n300-mock"])
+@pytest.mark.parametrize("device", ["n150-mock", "n300-mock", "two"])
 def test_modules_pass_on_a_mock_board_with_real_numbers(project: Path, device: str) -> None:
     code, output, results = run(project, "good", device)
     assert code == 0, output
@@ -145,7 +164,7 @@ def test_memory_equals_the_count_of_tiles(project: Path) -> None:
     weights = 3 * (256 * 512 // 1024) * 1088  # bfloat8_b: 1088 bytes a tile
     value = 64 * 256 * 2  # bfloat16
     hidden = 64 * 512 * 2
-    (memory,) = results["ffn[memory]"]["measurements"]
+    memory, *_ = results["ffn[memory]"]["measurements"]
     assert memory["value"] * 1e6 == pytest.approx(weights + value + 3 * hidden, rel=0.05)
 
 
@@ -154,19 +173,43 @@ def test_each_fault_is_told_with_its_cause(project: Path) -> None:
     told = {name: (result["outcome"], result["message"]) for name, result in results.items()}
     assert code == 1
     outcome, message = told["Unknown[correctness]"]
-    assert outcome == "failed"
+    assert outcome == "unavailable"
     assert "Unknown has no ttnn implementation" in message
     assert "register_lowering" in message
     outcome, message = told["Refused[correctness]"]
     assert outcome == "failed"
     assert "ttnn.matmul of (1, 64, 64), (1, 32, 128) is refused: The width of the first" in message
     assert "backtrace" not in message
+    log = (project / "reports/bad@n150-mock/log.txt").read_text()
+    assert "bad@n150-mock/Refused[correctness]: TT_FATAL" in log
+    assert "backtrace:" in log
     outcome, message = told["Wrong[correctness]"]
     assert outcome == "failed"
     assert "scaled by 1.4999" in message
     outcome, message = told["Torch[correctness]"]
     assert outcome == "error"
     assert "returned a torch tensor" in message
+
+
+def test_a_module_without_an_implementation_never_looks_well(project: Path) -> None:
+    code, output, results = run(project, "unknown", "n150-mock")
+    assert code == 3, output
+    assert {result["outcome"] for result in results.values()} == {"unavailable"}
+
+
+def test_mock_boards_do_not_exclude_each_other(project: Path) -> None:
+    pairs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "ttci", "run", "good", "--device", "n150-mock", "--report-dir", folder],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for folder in ("first", "second")
+    ]
+    outputs = [pair.communicate()[0] for pair in pairs]
+    assert [pair.returncode for pair in pairs] == [0, 0], outputs
 
 
 def test_a_board_that_is_not_here_is_unavailable(project: Path) -> None:
@@ -180,4 +223,4 @@ def test_silicon_is_never_a_mock_in_disguise(project: Path, monkeypatch: pytest.
     monkeypatch.setenv("TT_METAL_MOCK_CLUSTER_DESC_PATH", "n150.yaml")
     code, output, _ = run(project, "good", "wormhole_b0", route="ttci.testing.run_model_tests")
     assert code == 3
-    assert "would open a mock; unset it" in output
+    assert "would open a mock; unset TT_METAL_MOCK" in output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -249,20 +248,6 @@ def test_golden_that_fails_is_named(n150: Board, x: Tensor, monkeypatch: pytest.
 def test_forward_pass_can_be_forgotten(n150: Board, x: Tensor) -> None:
     a = n150.put(x)
     clock = n150.numbers.clock
-    middle = n150.ttnn.add(a, a)
-    output = n150.ttnn.add(middle, a)
-    n150.numbers.keep_only_since(clock, [output])
-    assert [tensor in n150.numbers for tensor in (a, middle, output)] == [True, False, True]
-
-
-def test_repeated_operation_costs_little_beside_its_golden(n150: Board, x: Tensor) -> None:
-    a = n150.put(x)
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        n150.ttnn.add(a, a)
-        return time.perf_counter() - start
-
-    for _ in range(10):
-        seconds()
-    assert min(seconds() for _ in range(50)) < 3e-3
+    output = n150.ttnn.add(a, a)
+    n150.numbers.forget_since(clock)
+    assert [tensor in n150.numbers for tensor in (a, output)] == [True, False]

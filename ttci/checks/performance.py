@@ -71,17 +71,21 @@ def measure(call: Callable[[], object], max_seconds: float = MAX_SECONDS) -> lis
             return samples
 
 
-def check_performance(seconds: Sequence[float]) -> Findings:
-    """The latency of a forward pass: the median of the rounds' seconds, in milliseconds."""
+def check_performance(seconds: Sequence[float], *, is_decode_step: bool = False) -> Findings:
+    """The latency of a forward pass: the median of the rounds' seconds, in milliseconds.
+
+    is_decode_step: it gives every user one token, so that its rate is measured too.
+    """
     samples = tuple(1000 * sample for sample in seconds)
-    return Findings(
-        measurements=(
-            Measurement(
-                name="latency_ms",
-                value=statistics.median(samples) if samples else None,
-                unit="ms",
-                statistic="median",
-                samples=samples,
-            ),
-        )
+    latency_ms = statistics.median(samples) if samples else None
+    latency = Measurement(name="latency_ms", value=latency_ms, unit="ms", statistic="median", samples=samples)
+    if not is_decode_step:
+        return Findings(measurements=(latency,))
+    rate = Measurement(
+        name="tokens_per_s_per_user",
+        value=1000 / latency_ms if latency_ms else None,
+        unit="tokens/s/user",
+        direction="higher",
+        statistic="median",
     )
+    return Findings(measurements=(latency, rate))

@@ -7,11 +7,11 @@ of `_BACKENDS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from torch import nn
-
+from ttci.checks.memory import PeakMemory
 from ttci.errors import TtciError
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
 from ttci.results import Fidelity
@@ -32,6 +32,10 @@ class NoImplementationError(TtciError):
     """The device has no implementation of a module."""
 
 
+class NotSteadyError(TtciError):
+    """What was timed was not the same work in every round."""
+
+
 class Device(Protocol):
     """Where a module is executed."""
 
@@ -41,11 +45,14 @@ class Device(Protocol):
     max_tokens: int | None
     dtype_name: str  # of its floating-point numbers, as torch names it
 
-    def prepare(self, module: nn.Module) -> Callable[..., Any]:
+    def prepare(self, module: Any) -> Callable[..., Any]:
         """`module` as this device runs it; the module itself stays as it is.
 
         Raises NoImplementationError where the device has none of it.
         """
+
+    def release(self, implementation: Callable[..., Any]) -> None:
+        """Forget what `prepare` gave; it is not used any more."""
 
     def to_device(self, value: Any) -> Any:
         """Tensors (nested ones too) moved and converted to what the device computes in."""
@@ -62,7 +69,16 @@ class Device(Protocol):
     def close(self) -> None:
         """Give the device back."""
 
-    def peak_memory_bytes(self, module: Callable[..., Any], inputs: Any, call: Call) -> int:
+    def timed(self, call: Call) -> AbstractContextManager[Call]:
+        """`call` made ready to be timed: warm, and finished when it returns.
+
+        Raises NotSteadyError at the end where it was not the same work each time.
+        """
+
+    def without_values(self) -> AbstractContextManager[None]:
+        """Meanwhile a device that only follows values need not: sizes are asked for."""
+
+    def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """The most tensor bytes alive during `call`, weights and inputs included."""
 
 

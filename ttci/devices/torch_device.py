@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ttci.devices import Call, Capability
+from ttci.checks.memory import PeakMemory
+from ttci.devices import Call, Capability, NoImplementationError
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity
@@ -33,9 +35,12 @@ class TorchDevice:
         self._dtype: torch.dtype = getattr(torch, entry.dtype)
         self._device = torch.device(entry.target)
 
-    def prepare(self, module: nn.Module) -> Callable[..., Any]:
+    def prepare(self, module: Any) -> Callable[..., Any]:
         """A copy of `module` in this device's type, which shares the parameters that are in it already."""
         return converted(module, self._dtype, self._device)
+
+    def release(self, implementation: Callable[..., Any]) -> None:
+        """Nothing is kept of it."""
 
     def to_device(self, value: Any) -> Any:
         """Floating-point tensors in this device's type, all of them on the device."""
@@ -57,14 +62,29 @@ class TorchDevice:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
-    def peak_memory_bytes(self, module: Callable[..., Any], inputs: Any, call: Call) -> int:
+    @contextmanager
+    def timed(self, call: Call) -> Iterator[Call]:
+        """`call`, with the GPU waited for."""
+
+        def finished() -> Any:
+            output = call()
+            self.synchronize()
+            return output
+
+        yield finished
+
+    def without_values(self) -> AbstractContextManager[None]:
+        """Torch computes values, whoever asks."""
+        return nullcontext()
+
+    def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """On a GPU the allocator's peak; on a CPU every storage that torch's operations make."""
         held = [*_weights(module), *tensors_in(inputs)]
         if self._device.type == "cuda":
-            return self._cuda_peak_bytes(held, call)
+            return PeakMemory(self._cuda_peak_bytes(held, call))
         with _LiveBytes(held) as live:
             call()
-        return int(live.peak)
+        return PeakMemory(int(live.peak))
 
     def _cuda_peak_bytes(self, held: list[Tensor], call: Call) -> int:
         self.synchronize()
@@ -76,9 +96,7 @@ class TorchDevice:
         return during + sum(storage.nbytes() for storage in _storages(held))
 
 
-def converted(
-    module: nn.Module, dtype: torch.dtype, device: torch.device, *, share: bool = True
-) -> nn.Module:
+def converted(module: Any, dtype: torch.dtype, device: torch.device, *, share: bool = True) -> nn.Module:
     """A copy of `module` with its floating-point weights in `dtype` on `device`.
 
     It never holds a second set of weights in the old type: each is converted first
@@ -86,7 +104,14 @@ def converted(
     attributes does not reach `module`.
 
     share: a parameter that is of that type there is the copy's too.
+
+    Raises NoImplementationError for what is no torch module.
     """
+    if not isinstance(module, nn.Module):
+        raise NoImplementationError(
+            f"{type(module).__name__} is no torch module: it takes and gives ttnn tensors, and runs on "
+            "ttnn devices only"
+        )
     done: dict[int, Any] = {}
     for parameter in module.parameters():
         if share and _is_as_wanted(parameter, dtype, device):

@@ -4,6 +4,7 @@ from ttci.manifest.devices import built_in_devices, find_device
 from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
 from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
 from ttci.manifest.schema import (
+    KernelEntry,
     ManifestFile,
     ModelEntry,
     Target,
@@ -17,6 +18,7 @@ from ttci.manifest.source import Source, parse_source
 __all__ = [
     "DEFAULT_PATH",
     "Identity",
+    "KernelEntry",
     "Manifest",
     "ManifestFile",
     "ModelEntry",

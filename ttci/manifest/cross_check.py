@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from ttci.errors import did_you_mean, quoted
+from ttci.manifest.kernels import kernel_mistakes
 from ttci.manifest.lines import Keys
+from ttci.manifest.schema import BOARDS, SIMULATED_BOARDS
 from ttci.manifest.source import parse_source
 
 
 def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, str]]:
     """Each mistake with its keys; entries of a wrong type are passed over."""
     devices = _table(data.get("devices"))
+    for device, value in devices.items():
+        yield from _check_target(("devices", device), _table(value))
+    for device, value in devices.items():
+        yield from _check_workers(("devices", device, "workers"), _table(value))
+    for name, value in devices.items():
+        yield from _check_trace(("devices", name, "trace"), _table(value))
     for model, value in _table(data.get("models")).items():
         entry = _table(value)
         yield from _check_source(("models", model, "source"), entry.get("source"), folder)
@@ -21,6 +29,29 @@ def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, s
         for device in _table(entry.get("targets")):
             if device not in devices:
                 yield ("models", model, "targets", device), _unknown_device(device, devices)
+        for kernel, table in _table(entry.get("kernels")).items():
+            yield from kernel_mistakes(("models", model, "kernels", kernel), _table(table))
+
+
+def _check_trace(keys: Keys, device: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    if device.get("trace") is True and device.get("target") != "silicon":
+        yield keys, "only silicon is timed, so only there a trace is recorded; leave it out"
+
+
+def _check_workers(keys: Keys, device: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    workers = device.get("workers")
+    if device.get("target") == "silicon" and isinstance(workers, int) and workers > 1:
+        yield keys, f"{workers} processes cannot share a board, which is one process's; remove workers"
+
+
+def _check_target(keys: Keys, entry: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """What does not go with a device's target."""
+    target, board = entry.get("target"), entry.get("board")
+    if target == "simulator" and board in BOARDS and board not in SIMULATED_BOARDS:
+        there_is = ", ".join(SIMULATED_BOARDS)
+        yield (*keys, "board"), f"the simulator has one chip, and {board} has more; there is: {there_is}"
+    if target in ("silicon", "simulator") and "kernels" in entry:
+        yield (*keys, "kernels"), "is for mocks; on silicon and the simulator every kernel is compiled"
 
 
 def _check_source(keys: Keys, source: Any, folder: Path) -> Iterator[tuple[Keys, str]]:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from ttci.errors import did_you_mean, quoted
 from ttci.manifest.identity import NAME_PATTERN
 from ttci.manifest.lines import Keys
 from ttci.manifest.schema import (
+    KernelEntry,
     ManifestFile,
     ModelEntry,
     Target,
@@ -45,6 +48,10 @@ _HOW_TO_WRITE = {
     "devices": 'devices = ["cpu"], say',
     "value": "value = 5.0, say",
     "runs-on": 'runs-on = ["ubuntu-latest"], say',
+    "reset": 'reset = "tt-smi -r 0", say',
+    "op": 'op = "linear", say',
+    "shapes": "shapes = [[1, 2048, 4096], [4096, 6144]], say: one an input",
+    "dtypes": 'dtypes = ["bfloat16", "bfloat8_b"], say: one an input, or one word for all',
 }
 
 
@@ -62,6 +69,8 @@ def explain(details: Mapping[str, Any], data: Any) -> Iterator[tuple[Keys, str]]
         case "union_tag_invalid":
             yield (*keys, "backend"), _unknown_word("backend", details["input"]["backend"], _DEVICE_CLASSES)
             yield from _unknown_to_every_device(keys, data)
+        case "too_short" if details["input"]:
+            return  # its elements are wrong, which is said of each
         case _:
             yield keys, describe_value_error(keys, details)
 
@@ -70,11 +79,15 @@ def describe_value_error(keys: Keys, details: Mapping[str, Any]) -> str:
     """What is wrong with a value, by the error that pydantic raised for it."""
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "literal_error":
-        return _unknown_word(str(keys[-1]), value, re.findall(r"'([^']*)'", context["expected"]))
+        known = re.findall(r"'([^']*)'", context["expected"])
+        return _unknown_word(_last_name(keys).removesuffix("s"), value, known)
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return f"{_shown(value)} is not a name; use {_NAME_ADVICE}"
     if kind == "tuple_type":
-        return f"{_shown(value)} is not an array; write {keys[-1]} = [{_shown(value)}]"
+        written = _last_name(keys)
+        is_kernels = written in KernelEntry.model_fields
+        advice = _how_to_write(keys) if is_kernels else f"write {written} = [{_shown(value)}]"
+        return f"{_shown(value)} is not an array; {advice}"
     if kind in ("too_short", "string_too_short"):
         return f"{_shown(value)} is empty; {_how_to_write(keys)}"
     if keys[-1] in TestTargets.model_fields and kind in ("model_type", "model_attributes_type"):
@@ -85,8 +98,12 @@ def describe_value_error(keys: Keys, details: Mapping[str, Any]) -> str:
 
 
 def _how_to_write(keys: Keys) -> str:
-    last = next(key for key in reversed(keys) if isinstance(key, str))
-    return f"write {_HOW_TO_WRITE[last]}"
+    return f"write {_HOW_TO_WRITE[_last_name(keys)]}"
+
+
+def _last_name(keys: Keys) -> str:
+    """The key that the value at `keys` belongs to, past positions in arrays."""
+    return next(key for key in reversed(keys) if isinstance(key, str))
 
 
 def _keys_in(location: tuple[str | int, ...], data: Any) -> Keys:
@@ -119,6 +136,8 @@ def _known_keys(keys: Keys, data: Any) -> set[str]:
             return set(ModelEntry.model_fields)
         case ("models", _, "targets", _, _, _):
             return set(TestTargets.model_fields)
+        case ("models", _, "kernels", _, _):
+            return _keys_of(KernelEntry)
         case _:
             return set(Target.model_fields)
 
@@ -126,9 +145,12 @@ def _known_keys(keys: Keys, data: Any) -> set[str]:
 def _device_keys(backend: Any) -> set[str]:
     known = isinstance(backend, str) and backend in _DEVICE_CLASSES
     classes = [_DEVICE_CLASSES[backend]] if known else list(_DEVICE_CLASSES.values())
-    return {
-        info.alias or field for entry_class in classes for field, info in entry_class.model_fields.items()
-    }
+    return {key for entry_class in classes for key in _keys_of(entry_class)}
+
+
+def _keys_of(entry_class: type[BaseModel]) -> set[str]:
+    """As they are written: with hyphens."""
+    return {info.alias or field for field, info in entry_class.model_fields.items()}
 
 
 def _unknown_to_every_device(keys: Keys, data: Any) -> Iterator[tuple[Keys, str]]:

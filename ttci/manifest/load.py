@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,15 @@ class Manifest:
 
     def line_of(self, *keys: str) -> int | None:
         """The line on which a key of the manifest stands."""
-        return KeyLines(self.text).line_of(keys)
+        return self._lines.line_of(keys)
 
     def mistake(self, keys: Keys, what: str) -> Mistake:
         """Something wrong at a key of the manifest."""
-        return Mistake(str(self.path), KeyLines(self.text).line_of(keys), f"{dotted(keys)}: {what}")
+        return Mistake(str(self.path), self._lines.line_of(keys), f"{dotted(keys)}: {what}")
+
+    @cached_property
+    def _lines(self) -> KeyLines:
+        return KeyLines(self.text)
 
 
 def load_manifest(path: Path = DEFAULT_PATH) -> Manifest:

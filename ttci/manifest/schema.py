@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +32,16 @@ def _kebab_case(field: str) -> str:
     return field.replace("_", "-")
 
 
+def _as_command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"is not a command: {str(error).lower()}") from None
+    if not words:
+        raise ValueError('is empty; write reset = "tt-smi -r 0", say')
+    return text
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
@@ -51,6 +62,9 @@ class _DeviceEntry(_Entry):
         default=("ubuntu-latest",), description="Labels of the CI runner."
     )
     timeout_minutes: Count = Field(default=60, description="Of a pair's CI job.")
+    test_timeout_seconds: Count = Field(
+        default=600, description="Of one check; its process is ended, and the others go on in a fresh one."
+    )
 
 
 class TorchDeviceEntry(_DeviceEntry):
@@ -61,15 +75,36 @@ class TorchDeviceEntry(_DeviceEntry):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
+Board = Literal["n150", "n300", "t3k", "p100", "p150"]
+BOARDS: tuple[str, ...] = get_args(Board)
+SIMULATED_BOARDS = ("n150", "p100", "p150")
+
+
 class TtnnDeviceEntry(_DeviceEntry):
     """A Tenstorrent board: the silicon, its simulator or its mock."""
 
     backend: Literal["ttnn"]
     target: Literal["silicon", "simulator", "mock"]
-    board: Literal["n150", "n300", "t3k", "p100", "p150"]
+    board: Board
     weight_dtype: Literal["bfloat8_b", "bfloat16"] = Field(
         default="bfloat8_b", description="Of weight matrices; activations are bfloat16."
     )
+    kernels: Literal["stand-in", "compile"] = Field(
+        default="stand-in",
+        description="On a mock: kernels are compiled by a stand-in, or by SFPI, Tenstorrent's compiler.",
+    )
+    trace: bool = Field(
+        default=False,
+        description="On silicon: time a recorded trace, without what the host takes to dispatch.",
+    )
+    reset: Annotated[Text, AfterValidator(_as_command)] | None = Field(
+        default=None, description="A command that resets the board after a hang: tt-smi -r 0, say."
+    )
+
+    @property
+    def chip(self) -> Literal["wh", "bh"]:
+        """Which chip its board has: a Wormhole or a Blackhole."""
+        return "bh" if self.board.startswith("p") else "wh"
 
 
 DeviceEntry = Annotated[TorchDeviceEntry | TtnnDeviceEntry, Field(discriminator="backend")]
@@ -109,9 +144,69 @@ class TestTargets(_Entry):
     memory_mb: TargetEntry | None = Field(
         default=None, description="Peak tensor bytes alive in a forward pass, in 10^6 bytes."
     )
+    dram_mb: TargetEntry | None = Field(
+        default=None, description="Peak DRAM of a chip, weights included, in 10^6 bytes."
+    )
+    l1_per_core_kb: TargetEntry | None = Field(default=None, description="Peak L1 of a core, in 10^3 bytes.")
+    tokens_per_s_per_user: TargetEntry | None = Field(
+        default=None, description="Of a decode step: 1000 / latency_ms."
+    )
     accuracy: Annotated[TargetEntry, AfterValidator(_without_tolerance)] | None = Field(
         default=None, description="The tolerance of the correctness check: 1e-3 asks for 0.999."
     )
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether there is a target that the memory check measures."""
+        return not self.memory_mb is self.dram_mb is self.l1_per_core_kb is None
+
+
+def _one_for_all(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+KernelDtype = Literal["bfloat16", "bfloat8_b", "bfloat4_b", "float32", "uint32"]
+KernelDtypes = Annotated[
+    tuple[KernelDtype, ...],
+    BeforeValidator(_one_for_all, json_schema_input_type=KernelDtype | list[KernelDtype]),
+    Field(strict=False, min_length=1),
+]
+KernelShape = Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+
+
+class KernelEntry(_Entry):
+    """One operation with its inputs, tested on its own: ttnn's against torch's."""
+
+    model_config = ConfigDict(alias_generator=_kebab_case)
+
+    op: Literal[
+        "linear",
+        "matmul",
+        "rms_norm",
+        "layer_norm",
+        "softmax",
+        "silu",
+        "gelu",
+        "mul",
+        "add",
+        "embedding",
+        "rotary_embedding",
+        "scaled_dot_product_attention",
+    ]
+    shapes: Annotated[tuple[KernelShape, ...], Field(strict=False, min_length=1)] = Field(
+        description="Of each input: of linear, say, [[1, 2048, 4096], [4096, 6144]]."
+    )
+    dtypes: KernelDtypes = Field(
+        default=("bfloat16",),
+        description="Of each input on ttnn devices, or one for all; a torch device has its own.",
+    )
+    memory_config: Literal["dram", "l1"] = Field(
+        default="dram", description="Where inputs and output lie on ttnn devices, interleaved over the banks."
+    )
+    tolerance: PositiveFloat = Field(
+        default=1e-3, description="The correlation with torch in float32 is at least 1 - tolerance."
+    )
+    options: dict[str, Any] = Field(default={}, description="Keyword options of the operation.")
 
 
 class ModelEntry(_Entry):
@@ -120,6 +215,7 @@ class ModelEntry(_Entry):
     source: Text = Field(description="path.py::Class, path.py or package.module:attr")
     devices: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     targets: dict[str, dict[str, TestTargets]] = Field(default={}, description="targets.<device>.<test>")
+    kernels: dict[str, KernelEntry] = Field(default={}, description="Tests of single operations, by name.")
 
 
 _NO_OTHER_NAMES: dict[str, JsonValue] = {"additionalProperties": False}

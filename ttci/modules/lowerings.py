@@ -3,8 +3,10 @@
 from ttci.modules import (
     ttnn_attention,
     ttnn_block,
+    ttnn_decode,
     ttnn_embedding,
     ttnn_ffn,
+    ttnn_kernels,
     ttnn_normalization,
     ttnn_torch_nn,
 )
@@ -12,8 +14,10 @@ from ttci.modules import (
 __all__ = [
     "ttnn_attention",
     "ttnn_block",
+    "ttnn_decode",
     "ttnn_embedding",
     "ttnn_ffn",
+    "ttnn_kernels",
     "ttnn_normalization",
     "ttnn_torch_nn",
 ]

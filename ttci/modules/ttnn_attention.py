@@ -27,6 +27,17 @@ _LONG = 2048  # tokens from which on attention goes by larger chunks
 _MASKED = -1e9
 
 
+def attention_program_config(target: LoweringTarget, tokens: int) -> Any:
+    """How scaled dot-product attention of so many tokens goes over the cores of a chip."""
+    chunk = 256 if tokens >= _LONG else 2 * TILE
+    return target.ttnn.SDPAProgramConfig(
+        compute_with_storage_grid_size=target.mesh.compute_with_storage_grid_size(),
+        q_chunk_size=chunk,
+        k_chunk_size=chunk,
+        exp_approx_mode=False,
+    )
+
+
 class TtnnAttention:
     """Self-attention with one fused projection of queries, keys and values."""
 
@@ -83,19 +94,13 @@ class TtnnAttention:
     def _attend(self, q: Any, k: Any, v: Any) -> Any:
         ttnn = self._ttnn
         tokens = q.shape[2]
-        chunk = 256 if tokens >= _LONG else 2 * TILE
         return ttnn.transformer.scaled_dot_product_attention(
             q,
             k,
             v,
             attn_mask=self._padding_mask(tokens),
             is_causal=self._causal,
-            program_config=ttnn.SDPAProgramConfig(
-                compute_with_storage_grid_size=self._target.mesh.compute_with_storage_grid_size(),
-                q_chunk_size=chunk,
-                k_chunk_size=chunk,
-                exp_approx_mode=False,
-            ),
+            program_config=attention_program_config(self._target, tokens),
             compute_kernel_config=self._compute_config,
             memory_config=ttnn.DRAM_MEMORY_CONFIG,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ from ttci.results import Outcome, Result, Run
 
 if TYPE_CHECKING:
     from junitparser import TestCase
+    from junitparser.junitparser import FinalResult
 
 _CLASS_NAME = "ttci.tests.test_checks"  # as pytest names the suite's file
+_ILLEGAL_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def merge_junit(parts: Sequence[Path], path: Path) -> None:
@@ -26,7 +29,7 @@ def merge_junit(parts: Sequence[Path], path: Path) -> None:
 
 def write_junit(run: Run, path: Path) -> None:
     """Write what is known of a run whose pytest could not write its own file."""
-    cases = [_case(result) for result in run.results]
+    cases = [case_of(result) for result in run.results]
     _write(cases, path, run.started.isoformat(), str(run.environment.get("host", "")))
 
 
@@ -41,13 +44,33 @@ def _write(cases: Iterable[TestCase], path: Path, timestamp: str, host: str) -> 
     document.write(str(path))
 
 
-def _case(result: Result) -> TestCase:
+def case_of(result: Result) -> TestCase:
+    """A result as a case."""
     from junitparser import Error, Failure, Skipped, TestCase
 
-    case = TestCase(result.id, _CLASS_NAME, result.seconds)
+    case = TestCase(_legal(result.id), _CLASS_NAME, result.seconds)
     kinds = {Outcome.FAILED: Failure, Outcome.ERROR: Error, Outcome.UNAVAILABLE: Skipped}
     if result.outcome in kinds:
-        element = kinds[result.outcome](result.message.partition("\n")[0])
-        element.text = result.message
-        case.result = [element]
+        case.result = [_described(kinds[result.outcome], result.message)]
     return case
+
+
+def problem_case(name: str, text: str, *, is_error: bool) -> TestCase:
+    """A case that stands for what is missing of a pair."""
+    from junitparser import Error, Skipped, TestCase
+
+    case = TestCase(_legal(name), _CLASS_NAME, 0.0)
+    case.result = [_described(Error if is_error else Skipped, text)]
+    return case
+
+
+def _described(kind: type[FinalResult], text: str) -> FinalResult:
+    legal = _legal(text)
+    element = kind(legal.partition("\n")[0])
+    element.text = legal
+    return element
+
+
+def _legal(text: str) -> str:
+    """With what XML 1.0 has no way to write as pytest writes it: #x1B."""
+    return _ILLEGAL_IN_XML.sub(lambda match: f"#x{ord(match[0]):02X}", text)

@@ -38,8 +38,9 @@ def describe_briefly(measurement: Measurement) -> str:
     if m.value is None:
         return f"{m.name} not measured"
     unit = "" if m.unit == "1" else f" {m.unit}"
+    capacity = "" if m.capacity is None else f" of {_figure(m.capacity)}{unit}"
     target = "" if m.target is None else f" (target {_figure(m.target)}{unit}: {m.verdict})"
-    return f"{m.name} {_figure(m.value)}{unit}{target}"
+    return f"{m.name} {_figure(m.value)}{unit}{capacity}{target}"
 
 
 def _figure(value: float | None, digits: int = 6) -> str:

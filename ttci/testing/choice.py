@@ -30,10 +30,12 @@ from ttci.results import Fidelity
 from ttci.testing.config import ModuleTest
 from ttci.testing.discover import tests_of, tests_of_source
 from ttci.testing.judge import Case
+from ttci.testing.kernels import kernel_tests, names_taken
+from ttci.testing.places import place_text
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.registry import builders_of, registered_name
 from ttci.testing.sources import attribute_of, build, import_source
-from ttci.testing.targets import CHECK_OF_TARGET, bound_targets
+from ttci.testing.targets import METRICS, BoundTargets
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Choice:
     tests: Sequence[ModuleTest]
     targets: Mapping[str, TestTargets] = field(default_factory=dict)  # the manifest's, by test
     has_manifest: bool = False
+    target_places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by test and metric
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -70,7 +73,12 @@ class Choice:
         code_binds = self.device.fidelity is Fidelity.SILICON or not self.has_manifest
         for test in self.tests:
             prepared = PreparedTest(test, self.device)
-            targets = bound_targets(test.targets, self.targets, test.name, code_binds=code_binds)
+            targets = BoundTargets(
+                test.targets,
+                self.targets.get(test.name, TestTargets()),
+                code_binds,
+                self.target_places.get(test.name, {}),
+            )
             for check in test.checks:
                 yield Case(Identity(self.pair, test.name, check), prepared, targets)
 
@@ -90,10 +98,25 @@ def choose(request: Request) -> Choice:
         device.close()
         raise
     targets: Mapping[str, TestTargets] = {}
+    places: Mapping[str, Mapping[str, str]] = {}
     if manifest and found.entry:
         targets = manifest.models[found.entry].targets.get(request.device, {})
+        places = _target_places(manifest, found.entry, request.device)
     has_manifest = request.manifest is not None
-    return Choice(Pair(found.model, request.device), device, found.tests, targets, has_manifest)
+    return Choice(Pair(found.model, request.device), device, found.tests, targets, has_manifest, places)
+
+
+def _target_places(manifest: Manifest, model: str, device: str) -> dict[str, dict[str, str]]:
+    """Where the manifest states each target of a pair: ``file:line`` by test and metric."""
+    file = str(manifest.path)
+    return {
+        test: {
+            name: place_text((file, manifest.line_of("models", model, "targets", device, test, name)))
+            for name in METRICS
+            if getattr(entry, name) is not None
+        }
+        for test, entry in manifest.models[model].targets.get(device, {}).items()
+    }
 
 
 def open_with_modules(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
@@ -113,10 +136,18 @@ class _Found:
 
 
 def declared_tests(manifest: Manifest, model: str) -> list[ModuleTest]:
-    """The tests of a model of the manifest; InputError for what is declared wrongly, targets included."""
-    tests = tests_of_source(manifest.source(model))
-    _refuse_targets_without_test(manifest, model, tests)
-    return tests
+    """The tests of a model of the manifest, its kernels after those of its code.
+
+    Raises InputError for what is declared wrongly, targets included.
+    """
+    tests, kernels = tests_of_source(manifest.source(model)), kernel_tests(manifest, model)
+    mistakes = [
+        *names_taken(manifest, model, tests, kernels),
+        *_targets_without_test(manifest, model, [*tests, *kernels]),
+    ]
+    if mistakes:
+        raise InputError(mistakes)
+    return [*tests, *kernels]
 
 
 def _manifest(request: Request) -> Manifest | None:
@@ -185,24 +216,23 @@ def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
     raise InputError(f'nothing is registered as "{name}"; {did_you_mean(name, known)}')
 
 
-def _refuse_targets_without_test(manifest: Manifest, model: str, tests: Sequence[ModuleTest]) -> None:
+def _targets_without_test(manifest: Manifest, model: str, tests: Sequence[ModuleTest]) -> Iterator[Mistake]:
     by_name = {test.name: test for test in tests}
-    mistakes: list[Mistake] = []
     for device, targets in manifest.models[model].targets.items():
         for name, entry in targets.items():
             keys = ("models", model, "targets", device, name)
             if name not in by_name:
                 what = f'there is no test "{name}"; {did_you_mean(name, by_name)}'
-                mistakes.append(manifest.mistake(keys, what))
+                yield manifest.mistake(keys, what)
             else:
-                unmeasured = _unmeasured(by_name[name], entry)
-                mistakes += [manifest.mistake((*keys, metric), what) for metric, what in unmeasured]
-    if mistakes:
-        raise InputError(mistakes)
+                for metric, what in _unmeasured(by_name[name], entry):
+                    yield manifest.mistake((*keys, metric), what)
 
 
 def _unmeasured(test: ModuleTest, targets: TestTargets) -> Iterator[tuple[str, str]]:
     """The targets that no check of the test measures."""
-    for metric, check in CHECK_OF_TARGET.items():
-        if getattr(targets, metric) is not None and check not in test.checks:
-            yield metric, f'"{check}" measures it, and is not among the test\'s test_cases; add it'
+    for name, metric in METRICS.items():
+        if getattr(targets, name) is not None and metric.check not in test.checks:
+            yield name, f'"{metric.check}" measures it, and is not among the test\'s test_cases; add it'
+    if targets.tokens_per_s_per_user is not None and test.decode_cache_length is None:
+        yield "tokens_per_s_per_user", "is measured of a decode step, and the test is none; use latency_ms"

@@ -17,6 +17,7 @@ from ttci.testing.places import UNKNOWN, Place, caller_place
 CHECKS = ("correctness", "gradients", "performance", "memory")
 DEFAULT_TOLERANCE = 1e-3
 DEFAULT_TOKENS = 2048
+_PER_TOKEN = "tokens_per_s_per_user"
 
 Shape = tuple[int, ...]
 Targets = Mapping[str, float | Mapping[str, float]]
@@ -33,18 +34,25 @@ class TestConfig:
     Attributes:
         name: of the test; one test a name in a model.
         input_shape: of the one input tensor; worked out from the module where None
-            (batch 1, 2048 tokens).
+            (batch 1, 2048 tokens; one token for a decode step).
         expected_output_shape: of the first output; the reference's where None.
         tolerance: the output's correlation with the reference is at least
             1 - tolerance.
-        performance_targets: ``latency_ms``, ``memory_mb`` and ``accuracy`` (which
-            stands for `tolerance`): a number, or ``{"value": …, "tolerance": …}``.
-        test_cases: which checks to run; all four where None or left out.
+        performance_targets: ``latency_ms``, ``tokens_per_s_per_user``, ``memory_mb``,
+            ``dram_mb``, ``l1_per_core_kb`` and ``accuracy`` (which stands for
+            `tolerance`): a number, or ``{"value": …, "tolerance": …}``.
+        test_cases: which checks to run; all four where None or left out, of a decode
+            step all but gradients.
         inputs: for several inputs, integers or keywords: called with the input shape
             (cut to what the device takes), it returns a tensor, a tuple of
             positional arguments, a dict of keyword arguments, or a pair of both.
         reference: a torch module or function that gives the expected output; the
-            module's own float32 forward pass where None.
+            module's own float32 forward pass where None. With it the module may also
+            be one that is ttnn already: it takes and gives ttnn tensors.
+        decode_cache_length: asks for a decode step: ``module.decode(x, cache)`` of one
+            token a row, with a cache of so many tokens from
+            ``module.make_cache(batch, length)``. Its latency gives
+            ``tokens_per_s_per_user``. A `reference` function takes token and cache.
 
     Raises:
         DeclarationError: for a value that cannot be meant, with file and line.
@@ -60,6 +68,7 @@ class TestConfig:
     test_cases: Sequence[str] = CHECKS
     inputs: Callable[[Shape], Any] | None = None
     reference: nn.Module | Callable[..., Any] | None = None
+    decode_cache_length: int | None = None
     declared_at: Place | None = field(default=None, init=False, repr=False, compare=False)
     default_batch: int = field(default=1, init=False, repr=False, compare=False)
     default_tokens: int = field(default=DEFAULT_TOKENS, init=False, repr=False, compare=False)
@@ -72,6 +81,8 @@ class TestConfig:
             raise DeclarationError([self.mistake(what) for what in wrong])
         self.input_shape = _as_shape(self.input_shape)
         self.expected_output_shape = _as_shape(self.expected_output_shape)
+        if self.decode_cache_length is not None:
+            self.test_cases = [check for check in self.test_cases if check != "gradients"]
 
     def mistake(self, what: str) -> Mistake:
         """Something wrong with this declaration."""
@@ -89,7 +100,7 @@ class TestConfig:
         A memory target is judged along with ``performance``, as a latency target is.
         """
         asked = set(self.test_cases)
-        if "performance" in asked and self.targets.memory_mb is not None:
+        if "performance" in asked and self.targets.limits_memory:
             asked.add("memory")
         return tuple(check for check in CHECKS if check in asked)
 
@@ -98,14 +109,13 @@ class TestConfig:
 class ModuleTest(TestConfig):
     """A module together with how to test it: an entry of ``get_module_tests()``."""
 
-    module: nn.Module = field(kw_only=True)
+    module: Any = field(kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        module: object = self.module
-        if not isinstance(module, nn.Module):
-            what = f"module is a {type(module).__name__}; give a torch.nn.Module"
-            raise DeclarationError(self.mistake(what))
+        wrong = list(_module_mistakes(self))
+        if wrong:
+            raise DeclarationError([self.mistake(what) for what in wrong])
 
 
 @dataclass
@@ -132,6 +142,7 @@ class ModuleTestSpec:
     tolerance: float = DEFAULT_TOLERANCE
     inputs: Callable[[Shape], Any] | None = None
     reference: nn.Module | Callable[..., Any] | None = None
+    decode_cache_length: int | None = None
     test_config: TestConfig = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +155,7 @@ class ModuleTestSpec:
             CHECKS if self.test_cases is None else self.test_cases,
             self.inputs,
             self.reference,
+            self.decode_cache_length,
         )
         wrong = list(_spec_mistakes(self))
         if wrong:
@@ -155,7 +167,7 @@ class TestableModule:
 
     __test__ = False
 
-    def get_test_configs(self) -> dict[str, tuple[nn.Module, TestConfig]]:
+    def get_test_configs(self) -> dict[str, tuple[Any, TestConfig]]:
         """The modules to test, each with its configuration, by the name of the test."""
         raise NotImplementedError(
             f"{type(self).__name__} is a TestableModule: give it a get_test_configs() "
@@ -174,7 +186,7 @@ def test_of(module: nn.Module, name: str, place: Place | None) -> ModuleTest:
     return test
 
 
-def attach(module: nn.Module, config: TestConfig) -> ModuleTest:
+def attach(module: Any, config: TestConfig) -> ModuleTest:
     """`config` with its module."""
     arguments = {f.name: getattr(config, f.name) for f in fields(TestConfig) if f.init}
     test = ModuleTest(**arguments, module=module)
@@ -194,11 +206,45 @@ def _mistakes(config: TestConfig) -> list[str]:
         wrong.append(f"tolerance is {config.tolerance!r}; give a number above 0, like 1e-3")
     wrong += _target_mistakes(config.performance_targets)
     wrong += _check_name_mistakes(config.test_cases)
+    wrong += _decode_mistakes(config)
     for label in ("inputs", "reference"):
         value = getattr(config, label)
         if value is not None and not callable(value):
             wrong.append(f"{label} is a {type(value).__name__}; give a function")
     return wrong
+
+
+def _decode_mistakes(config: TestConfig) -> Iterator[str]:
+    length: object = config.decode_cache_length
+    if length is None:
+        if isinstance(config.performance_targets, Mapping) and _PER_TOKEN in config.performance_targets:
+            yield f"{_PER_TOKEN} is measured of a decode step; give decode_cache_length, or latency_ms"
+        return
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        yield f"decode_cache_length is {length!r}; give a positive integer"
+    shape: object = config.input_shape
+    if isinstance(shape, Sequence) and (len(shape) < 2 or shape[1] != 1):
+        yield f"input_shape is {shape!r}; a decode step takes one token a row: (batch, 1, width)"
+    if list(config.test_cases) == ["gradients"]:
+        yield "a decode step has no gradients; leave test_cases out"
+
+
+def _module_mistakes(test: ModuleTest) -> Iterator[str]:
+    module = test.module
+    if not isinstance(module, nn.Module):
+        if not callable(module):
+            yield f"module is a {type(module).__name__}; give a torch.nn.Module"
+        elif test.reference is None:
+            yield (
+                f"module is a {type(module).__name__}; give a torch.nn.Module, or, where it takes and gives "
+                "ttnn tensors, its torch reference too: reference=…"
+            )
+    missing = [name for name in ("decode", "make_cache") if not callable(getattr(module, name, None))]
+    if test.decode_cache_length is not None and missing:
+        yield (
+            f"{type(module).__name__} cannot decode: it has no {' and no '.join(missing)}; give it "
+            "decode(x, cache) and make_cache(batch, length), or leave out decode_cache_length"
+        )
 
 
 def _spec_mistakes(spec: ModuleTestSpec) -> Iterator[str]:

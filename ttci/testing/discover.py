@@ -81,7 +81,7 @@ def _tests_of(declared: Any, place: Place | None) -> list[ModuleTest]:
             return [declared]
         case ModuleTestSpec():
             return [attach(_module_of(declared), declared.test_config)]
-        case (nn.Module() as module, TestConfig() as config):
+        case (module, TestConfig() as config) if not isinstance(module, TestConfig | ModuleTestSpec):
             return [attach(module, config)]
         case TestConfig():
             raise DeclarationError(
@@ -130,7 +130,7 @@ def _tests_of_mapping(configs: Any, place: Place | None) -> list[ModuleTest]:
     tests: list[ModuleTest] = []
     for key, value in configs.items():
         match value:
-            case (nn.Module() as module, TestConfig() as config):
+            case (module, TestConfig() as config):
                 if key != config.name:
                     what = f'is listed under the key "{key}"; use its name as the key'
                     raise DeclarationError(config.mistake(what))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ttci.errors import Mistake
+from ttci.modules.kernels import Kernel
 from ttci.tensors import map_tensors, named_tensors_in
 from ttci.testing.config import DeclarationError, ModuleTest, Shape
 
@@ -68,7 +70,8 @@ def full_shape(test: ModuleTest) -> Shape:
     """
     if test.input_shape is not None:
         return test.input_shape
-    batch_and_tokens = (test.default_batch, test.default_tokens)
+    tokens = test.default_tokens if test.decode_cache_length is None else 1
+    batch_and_tokens = (test.default_batch, tokens)
     if test.inputs is not None or _vocabulary(test.module) is not None:
         return batch_and_tokens
     width = _width(test.module)
@@ -86,7 +89,10 @@ def cut_shape(test: ModuleTest, shape: Shape, max_tokens: int | None) -> Shape:
 
     The sequence is the second of two leading dimensions, [batch, tokens, ...], or
     the first of one, [tokens, ...]. Other shapes (images, say) stay as they are.
+    A kernel knows its own.
     """
+    if isinstance(test.module, Kernel):
+        return test.module.cut_shape(shape, max_tokens)
     leading = _leading_dimensions(test, shape)
     if max_tokens is None or leading not in (1, 2) or math.prod(shape[:leading]) <= max_tokens:
         return shape
@@ -125,14 +131,21 @@ def _leading_dimensions(test: ModuleTest, shape: Shape) -> int:
 
 def make_inputs(test: ModuleTest, shape: Shape) -> Inputs:
     """The inputs of a test at `shape`, from a fixed seed, in float32."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed walks every kind of device
+    with seeded():
         if test.inputs is not None:
             return _arguments(test.inputs(shape)).map(_as_float32)
         vocabulary = _vocabulary(test.module)
         if vocabulary is not None:
             return Inputs((_ids(test.module, vocabulary, shape),), {})
         return Inputs((torch.randn(shape, dtype=torch.float32),), {})
+
+
+@contextmanager
+def seeded() -> Iterator[None]:
+    """Meanwhile torch draws from a fixed seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed walks every kind of device
+        yield
 
 
 def shape_mistake(test: ModuleTest) -> Mistake | None:
@@ -147,6 +160,8 @@ def shape_mistake(test: ModuleTest) -> Mistake | None:
         return error.mistakes[0]
     width = _width(test.module)
     if test.inputs is not None or width is None or shape[-len(width) :] == width:
+        return None
+    if not isinstance(test.module, nn.Module):  # it takes ttnn tensors
         return None
     problem = _problem_of_a_call(test, cut_shape(test, shape, 1))
     if problem is None:
@@ -215,7 +230,7 @@ def _vocabulary(module: nn.Module) -> int | None:
     """How many ids `module` knows, where its one input is ids."""
     if isinstance(module, nn.Sequential) and len(module):
         return _vocabulary(module[0])
-    if not _takes_one_argument(module.forward):
+    if not _takes_one_argument(getattr(module, "forward", module)):
         return None
     sizes = [getattr(module, name, None) for name in _VOCABULARIES]
     return next((size for size in sizes if isinstance(size, int)), None)

@@ -14,12 +14,14 @@ from ttci.checks.gradients import check_gradients
 from ttci.checks.memory import check_memory
 from ttci.checks.performance import check_performance
 from ttci.devices import Capability, NoImplementationError
+from ttci.environment import add_to_log
 from ttci.manifest import Identity
+from ttci.modules.kernels import Kernel
 from ttci.report.verdicts import describe_failure, describe_improvement
 from ttci.results import Measurement, Outcome, Result, Verdict
-from ttci.testing.places import user_frames
+from ttci.testing.places import place_text, user_frames
 from ttci.testing.prepared import PreparedTest
-from ttci.testing.targets import BoundTargets
+from ttci.testing.targets import METRICS, BoundTargets
 
 Timer = Callable[[Callable[[], object]], Sequence[float]]  # a call to the seconds of its rounds
 
@@ -43,18 +45,15 @@ def judge_case(case: Case, timer: Timer) -> Result:
     start = time.perf_counter()
     needed = _NEEDS[case.check]
     if needed not in case.prepared.device.capabilities:
-        reason = f"{case.prepared.device.name} has no {needed.name.lower()}"
-        unmet = case.targets.judge(case.check, ())
-        problems = [describe_failure(measurement) for measurement in _failing(unmet)]
-        outcome = Outcome.FAILED if problems else Outcome.UNAVAILABLE
-        return _result(case, outcome, start, "\n".join([reason, *problems]), unmet)
+        return _unavailable(case, start, f"{case.prepared.device.name} has no {needed.name.lower()}")
     try:
         findings = _findings(case, timer)
     except NoImplementationError as error:
-        return _result(case, Outcome.FAILED, start, str(error))
+        return _unavailable(case, start, str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
         refusal = case.prepared.device.refusal(error) if isinstance(error, Exception) else None
         if refusal is not None:
+            add_to_log(f"{case.identity}: {error}")  # with its backtrace
             return _result(case, Outcome.FAILED, start, refusal)
         return _result(case, Outcome.ERROR, start, describe_exception(error))
     measurements = case.targets.judge(case.check, findings.measurements)
@@ -65,6 +64,14 @@ def judge_case(case: Case, timer: Timer) -> Result:
     return _result(case, outcome, start, "\n".join(problems or notes), measurements)
 
 
+def _unavailable(case: Case, start: float, reason: str) -> Result:
+    """It cannot be judged here; a target that binds here then fails."""
+    unmet = case.targets.judge(case.check, ())
+    problems = [describe_failure(measurement) for measurement in _failing(unmet)]
+    outcome = Outcome.FAILED if problems else Outcome.UNAVAILABLE
+    return _result(case, outcome, start, "\n".join([reason, *problems]), unmet)
+
+
 def _findings(case: Case, timer: Timer) -> Findings:
     match case.check:
         case "correctness":
@@ -72,9 +79,9 @@ def _findings(case: Case, timer: Timer) -> Findings:
         case "gradients":
             return check_gradients(*case.prepared.gradient_problem())
         case "performance":
-            return check_performance(timer(case.prepared.forward))
+            return _performance(case, timer)
         case _:
-            return _memory(case)
+            return check_memory(case.prepared.peak_memory())
 
 
 def _correctness(case: Case) -> Findings:
@@ -87,13 +94,11 @@ def _correctness(case: Case) -> Findings:
     )
 
 
-def _memory(case: Case) -> Findings:
+def _performance(case: Case, timer: Timer) -> Findings:
     prepared = case.prepared
-    inputs = prepared.device_inputs
-    peak = prepared.device.peak_memory_bytes(
-        prepared.run_on_device, [inputs.positional, inputs.keyword], prepared.forward
-    )
-    return check_memory(peak)
+    with prepared.device.timed(prepared.forward) as call:
+        seconds = timer(call)
+    return check_performance(seconds, is_decode_step=prepared.cache_length is not None)
 
 
 _NEEDS = {
@@ -133,8 +138,19 @@ def _config(case: Case) -> dict[str, Any]:
     }
     if shape != prepared.full_shape:
         config["cut_from"] = list(prepared.full_shape)
+    if isinstance(prepared.test.module, Kernel):
+        config["kernel"] = prepared.test.module.described(shape)
+    if prepared.cache_length is not None:
+        config["decode_cache_length"] = prepared.cache_length
+        if prepared.cache_length != prepared.test.decode_cache_length:
+            config["cache_cut_from"] = prepared.test.decode_cache_length
     if case.check == "correctness":
         config["tolerance"] = case.targets.accuracy(prepared.test.tolerance)
+    if prepared.test.declared_at:
+        config["declared_at"] = place_text(prepared.test.declared_at)
+    places = {name: place for name, place in case.targets.places.items() if METRICS[name].check == case.check}
+    if places:
+        config["targets_at"] = places
     return config
 
 

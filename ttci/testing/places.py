@@ -7,6 +7,7 @@ import os
 import sys
 import sysconfig
 import traceback
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -50,6 +51,19 @@ def definition_of(value: Any) -> Place | None:
         return (file, inspect.getsourcelines(value)[1]) if file and not _is_library(file) else None
     except (OSError, TypeError):
         return None
+
+
+def place_text(place: Place) -> str:
+    """``file:line``, relative to the repository (else the working directory) that holds the file."""
+    file, line = place
+    name = _name_in_repository(Path(file).absolute(), Path.cwd())
+    return name if line is None else f"{name}:{line}"
+
+
+@cache
+def _name_in_repository(file: Path, working_directory: Path) -> str:
+    root = next((folder for folder in file.parents if (folder / ".git").exists()), working_directory)
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
 
 
 def _is_users(frame: FrameType) -> bool:

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ttci.checks.correctness import Observed
+from ttci.checks.memory import PeakMemory
 from ttci.devices import Device
 from ttci.devices.torch_device import converted
+from ttci.modules.decode import DecodeStep
 from ttci.tensors import tensors_in
 from ttci.testing.config import ModuleTest, Shape
-from ttci.testing.inputs import Inputs, cut_expected_shape, cut_shape, full_shape, make_inputs
+from ttci.testing.inputs import Inputs, cut_expected_shape, cut_shape, full_shape, make_inputs, seeded
 
 _GRADIENT_TOKENS = 8  # enough for attention to attend; the cost of a check grows with it
 _CPU = torch.device("cpu")
@@ -32,6 +34,26 @@ class PreparedTest:
         self.full_shape = full_shape(test)
         self.shape = cut_shape(test, self.full_shape, device.max_tokens)
         self.gradient_shape = cut_shape(test, self.full_shape, _GRADIENT_TOKENS)
+        self.cache_length = self._cut_cache_length()
+
+    def _cut_cache_length(self) -> int | None:
+        """Of a decode step's cache, whose tokens are its sequence; None of another test."""
+        length, most = self.test.decode_cache_length, self.device.max_tokens
+        if length is None or most is None:
+            return length
+        return min(length, max(1, most // self.shape[0]))
+
+    @cached_property
+    def module(self) -> Any:
+        """What is called: the module, or its decode step with a cache made from a fixed seed."""
+        return self._step(self.test.module)
+
+    def _step(self, called: Any) -> Any:
+        if self.cache_length is None:
+            return called
+        with seeded():
+            cache = self.test.module.make_cache(self.shape[0], self.cache_length)
+        return DecodeStep(called, cache)
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -42,7 +64,7 @@ class PreparedTest:
     def references(self) -> Sequence[Tensor]:
         """The expected outputs, in float32."""
         given = self.test.reference
-        reference = self.test.module if given is None else given
+        reference = self.module if given is None else self._step(given)
         if isinstance(reference, nn.Module):
             reference = converted(reference, torch.float32, _CPU)
         inputs = self.inputs.map(torch.clone)
@@ -60,7 +82,7 @@ class PreparedTest:
     @cached_property
     def run_on_device(self) -> Callable[..., Any]:
         """The module as the device runs it."""
-        return self.device.prepare(self.test.module)
+        return self.device.prepare(self.module)
 
     @cached_property
     def device_inputs(self) -> Inputs:
@@ -69,28 +91,41 @@ class PreparedTest:
 
     def _put_on_device(self) -> Inputs:
         fresh = self.inputs.map(torch.clone)
-        return Inputs(self.device.to_device(fresh.positional), self.device.to_device(fresh.keyword))
+        place = getattr(self.run_on_device, "to_device", self.device.to_device)  # its own way, if it has one
+        return Inputs(place(fresh.positional), place(fresh.keyword))
 
     def _read(self, value: Any) -> list[Tensor]:
         return tensors_in(self.device.to_host(value))
 
     def release(self) -> None:
         """Forget what was made ready; it is made again when asked for."""
-        for name in ("inputs", "references", "run_on_device", "device_inputs"):
+        if "run_on_device" in self.__dict__:
+            self.device.release(self.run_on_device)
+        for name in ("module", "inputs", "references", "run_on_device", "device_inputs"):
             self.__dict__.pop(name, None)
         weights = self.test.module.parameters() if isinstance(self.test.module, nn.Module) else ()
         if sum(weight.nbytes for weight in weights) >= _WORTH_COLLECTING_BYTES:
             gc.collect()
 
     def forward(self) -> Any:
-        """One forward pass on the device, finished when it returns."""
-        return self._forward(self.device_inputs)
+        """One forward pass on the device, begun when it returns."""
+        with torch.no_grad():
+            return self.device_inputs.call(self.run_on_device)
 
     def _forward(self, inputs: Inputs) -> Any:
         with torch.no_grad():
             output = inputs.call(self.run_on_device)
         self.device.synchronize()
         return output
+
+    def peak_memory(self) -> PeakMemory:
+        """Of a forward pass; what was made ready is forgotten, as its values may not be known."""
+        with self.device.without_values():
+            inputs = self.device_inputs
+            held = [inputs.positional, inputs.keyword]
+            peak = self.device.peak_memory(self.run_on_device, held, self.forward)
+        self.release()
+        return peak
 
     def observe(self) -> Observed:
         """Two forward passes, with everything that the correctness check looks at."""

@@ -49,6 +49,7 @@ def test_module(
     test_cases: Sequence[str] = CHECKS,
     inputs: Callable[[Shape], Any] | None = None,
     reference: nn.Module | Callable[..., Any] | None = None,
+    decode_cache_length: int | None = None,
 ) -> ModuleType:
     """Mark `module` for testing, in place; returns the very module it was given.
 
@@ -65,6 +66,7 @@ def test_module(
         test_cases,
         inputs,
         reference,
+        decode_cache_length,
     )
     config.default_batch, config.default_tokens = test_batch_size, test_seq_len
     _refuse_what_is_no_size(config)

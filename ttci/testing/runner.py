@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,11 @@ def run_module_tests(
 def run_choice(choice: Choice, on_result: Callable[[Result], object] | None = None) -> TestResults:
     """Judge every case of `choice`, in order."""
     results = TestResults()
-    for case in choice.cases:
+    for case, following in zip_longest(choice.cases, choice.cases[1:]):
         result = judge_case(case, measure)
         results.add(result.test, result.check, result)
         if on_result:
             on_result(result)
+        if following is None or following.prepared is not case.prepared:
+            case.prepared.release()
     return results

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from ttci.manifest import Target, TestTargets
 from ttci.results import DEFAULT_TOLERANCE, Measurement, judge
 
-# The check that measures what a target asks for.
-CHECK_OF_TARGET = {"latency_ms": "performance", "memory_mb": "memory"}
+
+@dataclass(frozen=True)
+class Metric:
+    """What a target may be set for.
+
+    check: that measures it.
+    of_every_device: whether it is, wherever that check is made; DRAM and L1 are a board's.
+    """
+
+    check: str
+    unit: str
+    direction: Literal["lower", "higher"] = "lower"
+    of_every_device: bool = True
+
+
+METRICS = {
+    "latency_ms": Metric("performance", "ms"),
+    "tokens_per_s_per_user": Metric("performance", "tokens/s/user", "higher"),
+    "memory_mb": Metric("memory", "MB"),
+    "dram_mb": Metric("memory", "MB", of_every_device=False),
+    "l1_per_core_kb": Metric("memory", "kB", of_every_device=False),
+}
 
 
 @dataclass(frozen=True)
@@ -19,11 +40,14 @@ class BoundTargets:
     A target in the manifest binds on the device it is written under. One in the
     model's code binds where `code_binds`: on silicon, and where the code is run
     directly with no manifest named; elsewhere it is reported only.
+
+    places: where the manifest states its targets, ``file:line`` by metric.
     """
 
     code: TestTargets
     manifest: TestTargets
     code_binds: bool
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def accuracy(self, tolerance: float) -> float:
         """The tolerance of the correctness check: a target `accuracy` stands for it."""
@@ -36,13 +60,19 @@ class BoundTargets:
         """`measurements` of `check` with targets and verdicts; a target nothing measured included."""
         judged = [self._judged(measurement) for measurement in measurements]
         measured = {measurement.name for measurement in measurements}
-        for name, owner in CHECK_OF_TARGET.items():
-            if owner == check and name not in measured and self._target(name)[0]:
-                judged.append(self._judged(Measurement(name=name, value=None, unit=name.rpartition("_")[2])))
+        for name, metric in METRICS.items():
+            if metric.check == check and name not in measured and self._is_asked(name):
+                nothing = Measurement(name=name, value=None, unit=metric.unit, direction=metric.direction)
+                judged.append(self._judged(nothing))
         return tuple(judged)
 
+    def _is_asked(self, name: str) -> bool:
+        """Whether a device that does not measure it leaves its target open."""
+        asked = getattr(self.manifest, name) is not None
+        return asked or (METRICS[name].of_every_device and getattr(self.code, name) is not None)
+
     def _judged(self, measurement: Measurement) -> Measurement:
-        if measurement.name not in CHECK_OF_TARGET:
+        if measurement.name not in METRICS:
             return measurement
         target, binds = self._target(measurement.name)
         if target is None:
@@ -56,10 +86,3 @@ class BoundTargets:
         if from_manifest is not None:
             return from_manifest, True
         return getattr(self.code, name), self.code_binds
-
-
-def bound_targets(
-    code: TestTargets, manifest: Mapping[str, TestTargets], test: str, *, code_binds: bool
-) -> BoundTargets:
-    """The targets of `test`; `manifest` holds those written for its device, by test."""
-    return BoundTargets(code, manifest.get(test, TestTargets()), code_binds)

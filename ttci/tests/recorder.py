@@ -12,8 +12,8 @@ import pytest
 from ttci.environment import describe_environment
 from ttci.errors import InputError
 from ttci.manifest import Pair
-from ttci.results import Fidelity, Journal, Outcome, Result, Run, write_run
-from ttci.unfinished import not_judged, running, unmeasured
+from ttci.results import Fidelity, Journal, Outcome, Result, Run, read_run, write_run
+from ttci.unfinished import is_unfinished, not_judged, running, unmeasured
 
 _WRITING_SHARE = 0.05  # of the time, at most
 
@@ -25,14 +25,22 @@ class Recorder:
     came since is in a journal beside it, which `read_run` takes into account.
     """
 
-    def __init__(self, pair: Pair, fidelity: Fidelity, path: Path | None) -> None:
+    def __init__(self, pair: Pair, fidelity: Fidelity, path: Path | None, *, resumes: bool = False) -> None:
+        """Start anew, or go on where the process that wrote `path` before ended.
+
+        Raises InputError where `path` cannot be written, MachineryError where it is to
+        be gone on with and cannot be read.
+        """
         self.pair = pair
         self._fidelity = fidelity
         self._path = path.absolute() if path else None  # a module may change the working directory
         self._results: dict[str, Result] = {}
         self._entries: dict[str, str] = {}  # of every expected check, as JSON: only what is new is encoded
-        self._started = datetime.now(timezone.utc)
-        self._environment = describe_environment(Path.cwd()) if path else {}
+        before = read_run(path) if path and resumes else None
+        self._started = before.started if before else datetime.now(timezone.utc)
+        self._environment = before.environment if before else describe_environment(Path.cwd()) if path else {}
+        for result in before.results if before else ():
+            self._keep(result)
         self._next_write_s = 0.0
         self._journal = _journal_beside(self._path) if self._path else None
 
@@ -40,6 +48,11 @@ class Recorder:
     def results(self) -> list[Result]:
         """The results so far."""
         return list(self._results.values())
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The identities that have their result: what an earlier process left, and what came since."""
+        return frozenset(self._results)
 
     def expect(self, identities: Iterable[str]) -> None:
         """These are going to be judged."""
@@ -58,6 +71,12 @@ class Recorder:
         if result is not None:
             self._results[identity] = result
             self._note(identity, result)
+
+    def _keep(self, result: Result) -> None:
+        """Take over a result of the process before; what it had not judged stays to be judged."""
+        self._entries[result.id] = result.model_dump_json()
+        if not is_unfinished(result):
+            self._results[result.id] = result
 
     def finish(self) -> None:
         """The session is over."""

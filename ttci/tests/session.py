@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from ttci.child import end_with_starter
 from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
 from ttci.report.table import align
-from ttci.results import Result
+from ttci.results import Fidelity, Result
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.config import CHECKS
 from ttci.testing.judge import Case
@@ -20,6 +21,8 @@ from ttci.testing.results import line_of
 from ttci.tests.arguments import SUITE, add_suite, identity_in
 from ttci.tests.items import CASE, RESULT, Check, SuiteModule
 from ttci.tests.recorder import Recorder
+from ttci.tests.watchdog import Watchdog
+from ttci.tests.workers import JUDGED, Workers
 
 
 class SuiteSession:
@@ -27,29 +30,35 @@ class SuiteSession:
 
     def __init__(self, config: pytest.Config) -> None:
         """Find the tests and open the device; raises TtciError for a user's mistake."""
+        end_with_starter()
         self._config = config
+        self._watchdog = Watchdog(config.getoption("--test-timeout"))
         self._checks = config.getoption("--test-check") or CHECKS
         _refuse_unknown(self._checks)
-        choice = choose(_request(config))
+        choice = _choice(config)
         self._choice: Choice | None = choice
         self._device = choice.device
         self._cases: Sequence[Case] = ()
-        self._recorder: Recorder | None = None
+        self._recorder = None if _is_xdist_worker(config) else _recorder(config, choice)
+        self._judged = self._recorder.judged if self._recorder else _told_as_judged(config)
+        self._workers = Workers(config, self._judged, config.getoption("--test-timeout"))
         if not _is_xdist_worker(config):
-            run_json = config.getoption("--run-json")
-            self._recorder = Recorder(choice.pair, choice.device.fidelity, run_json)
+            config.pluginmanager.register(self._workers)
         self._failures = 0
         add_suite(config)
 
     def pytest_sessionstart(self) -> None:
-        """Make the cases; a controller of pytest-xdist judges nothing and is to hold no weights."""
-        if self._choice and not _is_xdist_controller(self._config):
+        """Make the cases; a controller of pytest-xdist is to hold no weights and no board."""
+        if _is_xdist_controller(self._config):
+            self._device.close()
+        elif self._choice:
             self._cases = [case for case in self._choice.cases if case.check in self._checks]
         self._choice = None
 
     def pytest_unconfigure(self) -> None:
         """Give the device back."""
         self._device.close()
+        self._watchdog.close()
 
     def pytest_pycollect_makemodule(
         self, module_path: Path, parent: pytest.Collector
@@ -80,7 +89,10 @@ class SuiteSession:
         order = {case.identity: index for index, case in enumerate(self._cases)}
         own = list({item.nodeid: item for item in items if CASE in item.stash}.values())
         own.sort(key=lambda item: order[item.stash[CASE].identity])
-        items[:] = [item for item in items if CASE not in item.stash] + own
+        others = [item for item in items if CASE not in item.stash]
+        if self._config.getoption("--ttci-resume"):  # the others came first, and have had their turn
+            own, others = [item for item in own if item.name not in self._judged], []
+        items[:] = others + own
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell the recorder what is going to be judged."""
@@ -93,23 +105,24 @@ class SuiteSession:
         if self._recorder:
             self._recorder.expect(filter(None, map(identity_in, ids)))
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Spread tests, not checks, unless the user asked for another way of spreading."""
-        if config.getoption("dist") not in ("load", "loadgroup"):
-            return None
-        from ttci.tests.scheduling import TestByTest
-
-        return TestByTest(config, log)
-
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Say in run.json which check is running: it is the one that a crash is laid to."""
+        identity = identity_in(nodeid)
         if self._recorder:
-            self._recorder.start(identity_in(nodeid))
+            self._recorder.start(identity)
+        if identity and not _is_xdist_controller(self._config):
+            self._watchdog.arm()
 
+    def pytest_runtest_logfinish(self) -> None:
+        """What comes between two checks may take its time."""
+        self._watchdog.disarm()
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Free a test's weights when its last check has run."""
         case = item.stash.get(CASE, None)
+        if case:
+            self._watchdog.arm()  # pytest disarms it when a check has failed
         following = nextitem.stash.get(CASE, None) if nextitem else None
         if case and (following is None or following.prepared is not case.prepared):
             case.prepared.release()
@@ -158,7 +171,9 @@ class SuiteSession:
                 if self._recorder:
                     self._recorder.finish()
         limit = self._config.getoption("maxfail") or 0
-        if session.exitstatus == pytest.ExitCode.INTERRUPTED and 0 < limit <= self._failures:
+        if self._workers.has_lost_one:
+            session.exitstatus = ExitCode.MACHINERY
+        elif session.exitstatus == pytest.ExitCode.INTERRUPTED and 0 < limit <= self._failures:
             session.exitstatus = ExitCode.FAILED
         return done
 
@@ -171,6 +186,28 @@ def _request(config: pytest.Config) -> Request:
         registration=config.getoption("--model-config"),
         spec_file=config.getoption("--test-spec"),
     )
+
+
+def _recorder(config: pytest.Config, choice: Choice) -> Recorder:
+    resumes = config.getoption("--ttci-resume")
+    return Recorder(choice.pair, choice.device.fidelity, config.getoption("--run-json"), resumes=resumes)
+
+
+def _told_as_judged(config: pytest.Config) -> frozenset[str]:
+    """What the controller of this worker says."""
+    workerinput: dict[str, Any] = getattr(config, "workerinput", {})
+    return frozenset(workerinput.get(JUDGED, ()))
+
+
+def _choice(config: pytest.Config) -> Choice:
+    """What is asked for, on its device; workers of pytest-xdist cannot share a board."""
+    choice = choose(_request(config))
+    workers = config.getoption("numprocesses", None)
+    if workers and choice.device.fidelity is Fidelity.SILICON:
+        choice.device.close()
+        name = choice.device.name
+        raise InputError(f"-n {workers}: {name} is a board, which is one process's; leave -n out")
+    return choice
 
 
 def _refuse_unknown(checks: Sequence[str]) -> None:

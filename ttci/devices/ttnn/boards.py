@@ -14,9 +14,14 @@ _BOARD_ID_SHIFT = 36
 
 @dataclass(frozen=True)
 class _Chips:
-    """What every chip of an architecture has on a board."""
+    """What every chip of an architecture has on a board.
+
+    dram_bytes, l1_bytes_per_core: what ttnn's allocator hands out.
+    """
 
     arch: str
+    dram_bytes: int
+    l1_bytes_per_core: int
     harvest_mask: int
     dram_mask: int = 0
     eth_mask: int = 0
@@ -29,8 +34,6 @@ class Board:
 
     Attributes:
         mesh_shape: rows and columns of the mesh that ttci opens on it.
-        dram_bytes: of all chips' DRAM banks that the allocator hands out.
-        l1_bytes_per_core: of a Tensix core, what the allocator hands out.
     """
 
     name: str
@@ -81,7 +84,10 @@ class Board:
         return json.dumps(descriptor, indent=1)
 
 
-_WORMHOLE = _Chips("wormhole_b0", harvest_mask=64)
+_WORMHOLE = _Chips("wormhole_b0", 12 * 1_072_693_184, 1_393_312, harvest_mask=64)
+_BLACKHOLE_BANK_BYTES, _BLACKHOLE_L1_BYTES = 4_277_141_376, 1_461_120
+_P100 = _Chips("blackhole", 7 * _BLACKHOLE_BANK_BYTES, _BLACKHOLE_L1_BYTES, 192, 8, 16383, 2)
+_P150 = _Chips("blackhole", 8 * _BLACKHOLE_BANK_BYTES, _BLACKHOLE_L1_BYTES, 192, 0, 288, 2)
 _T3K_LINKS = (
     "0.6-2.6 0.7-2.7 0.8-4.0 0.9-4.1 0.14-1.14 0.15-1.15 1.0-3.0 1.1-3.1 1.8-5.0 1.9-5.1 2.8-6.0 "
     "2.9-6.1 2.14-3.14 2.15-3.15 3.8-7.0 3.9-7.1 4.6-5.6 4.7-5.7 6.6-7.6 6.7-7.7"
@@ -119,7 +125,7 @@ BOARDS = {
             mmio=(0, 1, 3, 2),
             boards=((4, 0), (5, 1), (6, 2), (7, 3)),
         ),
-        Board("p100", _Chips("blackhole", 192, 8, 16383, 2), "p100", 0x36, (1, 1)),
-        Board("p150", _Chips("blackhole", 192, 0, 288, 2), "p150", 0x40, (1, 1)),
+        Board("p100", _P100, "p100", 0x36, (1, 1)),
+        Board("p150", _P150, "p150", 0x40, (1, 1)),
     )
 }

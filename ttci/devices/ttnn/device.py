@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ttci.devices import Call, Capability
-from ttci.devices.ttnn.boards import BOARDS, Board
+from ttci.board_lock import hold_boards
+from ttci.checks.memory import PeakMemory, Usage
+from ttci.devices import Call, Capability, NotSteadyError
+from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget
-from ttci.devices.ttnn.memory import allocated_bytes
-from ttci.devices.ttnn.runtime import mock_environment
+from ttci.devices.ttnn.memory import (
+    allocated_bytes,
+    bytes_of,
+    captured,
+    tensors_on_device,
+    what_is_missing,
+)
+from ttci.devices.ttnn.runtime import environment_of
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
+from ttci.needs import MOCK_VARIABLE, needs
 from ttci.results import Fidelity
 from ttci.tensors import map_tensors
-from ttci.toolchain.release import ttnn_package
 
 
 @dataclass(frozen=True)
@@ -31,23 +40,32 @@ class _Target:
 
     fidelity: Fidelity
     capabilities: frozenset[Capability]
-    environment: Callable[[Board], dict[str, str]]
     follows_goldens: bool = False
-
-
-def _own_environment(board: Board) -> dict[str, str]:  # noqa: ARG001
-    """Silicon needs nothing said."""
-    return {}
 
 
 _NUMBERS_AND_MEMORY = frozenset({Capability.NUMBERS, Capability.MEMORY})
 _TARGETS = {
-    "silicon": _Target(Fidelity.SILICON, _NUMBERS_AND_MEMORY | {Capability.TIMING}, _own_environment),
-    "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY, mock_environment, follows_goldens=True),
+    "silicon": _Target(Fidelity.SILICON, _NUMBERS_AND_MEMORY | {Capability.TIMING}),
+    "simulator": _Target(Fidelity.BIT_EXACT, _NUMBERS_AND_MEMORY),
+    "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY, follows_goldens=True),
 }
-_NOT_INSTALLED = "ttnn is not installed; python -m pip install 'ttci[ttnn]' (Python 3.10 or 3.12)"
-_MOCK_VARIABLE = "TT_METAL_MOCK_CLUSTER_DESC_PATH"  # left set: ttnn keeps to the mock it has opened
 _ALWAYS = {"TT_METAL_LOGGER_LEVEL": "fatal"}
+_MOST_WARM_UPS = 10
+_TRACE_REGION_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An implementation, with what preparing it left on the device.
+
+    dram_bytes: of its weight_bytes, those that lie in DRAM.
+    clock: of the numbers before it was prepared.
+    """
+
+    target: LoweringTarget  # holds the implementation, so that no other takes its id
+    weight_bytes: int
+    dram_bytes: int
+    clock: int
 
 
 class TtnnDevice:
@@ -56,24 +74,24 @@ class TtnnDevice:
     dtype_name = "bfloat16"
 
     def __init__(self, name: str, entry: TtnnDeviceEntry) -> None:
-        if ttnn_package() is None:
-            raise DeviceUnavailableError(f"{name}: {_NOT_INSTALLED}")
-        if entry.target not in _TARGETS:
-            raise DeviceUnavailableError(f"{name}: this version of ttci runs no {entry.target}")
+        lacking = needs(entry)
+        if lacking:
+            raise DeviceUnavailableError(f"{name}: {'; '.join(map(str, lacking))}")
         target = _TARGETS[entry.target]
-        if target.fidelity is Fidelity.SILICON and _MOCK_VARIABLE in os.environ:
-            what = f"{name}: {_MOCK_VARIABLE} is set, so that ttnn would open a mock; unset it"
-            raise DeviceUnavailableError(what)
         self.name = name
         self.max_tokens = entry.max_tokens
         self.board = BOARDS[entry.board]
         self.fidelity = target.fidelity
         self.capabilities = target.capabilities
         self._stack = ExitStack()
-        self._weight_bytes: dict[int, int] = {}
-        os.environ.update(_ALWAYS | target.environment(self.board))
+        self._timeout_s = 60.0 * entry.timeout_minutes
+        self._prepared: dict[int, _Prepared] = {}
+        settings = environment_of(entry, self.board)
+        _check_same_board(name, settings)
+        os.environ.update(_ALWAYS | settings)  # left set: ttnn keeps to it
         self._ttnn = _import_ttnn()
         self._weight_dtype = getattr(self._ttnn, entry.weight_dtype)
+        self._traces = entry.trace
         self._mesh = self._open()
         self._follower: Follower | None = None
         if target.follows_goldens:
@@ -81,16 +99,21 @@ class TtnnDevice:
 
     def _open(self) -> Any:
         ttnn = self._ttnn
+        if self.fidelity is Fidelity.SILICON:
+            self._stack.enter_context(hold_boards(self.name, self._timeout_s, _say))
         try:
             if self.board.chip_count > 1:
                 ttnn.set_fabric_config(ttnn.FabricConfig.FABRIC_1D)
                 self._stack.callback(ttnn.set_fabric_config, ttnn.FabricConfig.DISABLED)
-            mesh = ttnn.open_mesh_device(ttnn.MeshShape(*self.board.mesh_shape))
+            region = {"trace_region_size": _TRACE_REGION_BYTES} if self._traces else {}
+            mesh = ttnn.open_mesh_device(ttnn.MeshShape(*self.board.mesh_shape), **region)
         except RuntimeError as error:
             self._stack.close()
             what = f"{self.name}: the {self.board.name} does not open: {_sentence(str(error))}"
             raise DeviceUnavailableError(what) from None
         self._stack.callback(ttnn.close_mesh_device, mesh)
+        ttnn.SetDefaultDevice(mesh)  # modules that are ttnn already ask for it
+        self._stack.callback(ttnn.SetDefaultDevice, None)
         return mesh
 
     def close(self) -> None:
@@ -100,10 +123,22 @@ class TtnnDevice:
 
     def prepare(self, module: Any) -> Callable[..., Any]:
         """The module's ttnn implementation, its weights converted once."""
-        with _captured(self._ttnn) as graph:
-            implementation = LoweringTarget(self._ttnn, self._mesh, self._weight_dtype).lower(module)
-        self._weight_bytes[id(implementation)] = allocated_bytes(graph)[0]
+        clock = self._follower.numbers.clock if self._follower else 0
+        target = LoweringTarget(self._ttnn, self._mesh, self._weight_dtype)
+        with captured(self._ttnn) as graph:
+            implementation = target.lower(module)
+        weight_bytes, dram_bytes = allocated_bytes(graph)[0], allocated_bytes(graph, ["DRAM"])[0]
+        self._prepared[id(implementation)] = _Prepared(target, weight_bytes, dram_bytes, clock)
         return implementation
+
+    def release(self, implementation: Callable[..., Any]) -> None:
+        """Forget the values that an implementation and its calls left on a mock board.
+
+        A module of the user's own may keep what it made, so that its values are kept.
+        """
+        prepared = self._prepared.pop(id(implementation), None)
+        if prepared and self._follower and not prepared.target.users_own:
+            self._follower.numbers.forget_since(prepared.clock)
 
     def to_device(self, value: Any) -> Any:
         """Floating-point tensors in bfloat16 and tile layout, ids in row-major uint32; replicated."""
@@ -148,32 +183,85 @@ class TtnnDevice:
         if not isinstance(error, RuntimeError) or not text.startswith(("TT_FATAL", "TT_THROW")):
             return None
         running = self._follower.running if self._follower else "ttnn"
-        return f"{running} is refused: {_sentence(text)}"
+        sentence = _sentence(text)
+        missing = what_is_missing(sentence)
+        return f"{running} does not fit: {missing}" if missing else f"{running} is refused: {sentence}"
 
-    def peak_memory_bytes(self, module: Callable[..., Any], inputs: Any, call: Call) -> int:
-        """The most bytes of DRAM and L1 of a chip alive in `call`, weights and inputs included."""
-        held = self._weight_bytes[id(module)] + sum(map(_bytes_of, self._tensors_in(inputs)))
-        with _captured(self._ttnn) as graph:
+    @contextmanager
+    def timed(self, call: Call) -> Iterator[Call]:
+        """`call` with every kernel compiled, or its trace; an error where one was compiled meanwhile."""
+        self._warm_up(call)
+        with ExitStack() as stack:
+            timed = self._replayed(call, stack) if self._traces else call
+            programs = self._mesh.num_program_cache_entries()
+
+            def finished() -> Any:
+                output = timed()
+                self.synchronize()
+                return output
+
+            yield finished
+        compiled = self._mesh.num_program_cache_entries() - programs
+        if compiled:
+            raise NotSteadyError(
+                f"{compiled} programs were compiled while the call was timed: it is not the same work each "
+                "time; let shapes and arguments of its operations not depend on how often it was called"
+            )
+
+    def _warm_up(self, call: Call) -> None:
+        """Call until no new program comes to the program cache."""
+        for _ in range(_MOST_WARM_UPS):
+            programs = self._mesh.num_program_cache_entries()
             call()
-        return held + allocated_bytes(graph)[1]
+            self.synchronize()
+            if self._mesh.num_program_cache_entries() == programs:
+                return
 
-    def _tensors_in(self, value: Any) -> Iterator[Any]:
-        if isinstance(value, self._ttnn.Tensor):
-            yield value
-        elif isinstance(value, list | tuple | dict):
-            for item in value.values() if isinstance(value, dict) else value:
-                yield from self._tensors_in(item)
+    def _replayed(self, call: Call, stack: ExitStack) -> Call:
+        """The commands of `call`, recorded once: what the host takes to make them is left out."""
+        ttnn, mesh = self._ttnn, self._mesh
+        trace = ttnn.begin_trace_capture(mesh, cq_id=0)
+        output = call()
+        ttnn.end_trace_capture(mesh, trace, cq_id=0)
+        stack.callback(ttnn.release_trace, mesh, trace)
+
+        def replay() -> Any:
+            ttnn.execute_trace(mesh, trace, cq_id=0, blocking=False)
+            return output
+
+        return replay
+
+    def without_values(self) -> AbstractContextManager[None]:
+        """On a mock board no golden is computed meanwhile."""
+        return self._follower.suspended() if self._follower else nullcontext()
+
+    def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
+        """Of a chip, and of a core of it; the programs are made anew, to see their circular buffers."""
+        ttnn, prepared, chips = self._ttnn, self._prepared[id(module)], self.board.chips
+        given = list(tensors_on_device(ttnn, [inputs, prepared.target.ttnn_already]))
+        in_dram = [t for t in given if t.memory_config().buffer_type == ttnn.BufferType.DRAM]
+        l1_held = ttnn.get_memory_view(self._mesh, ttnn.BufferType.L1).total_bytes_allocated_per_bank
+        self._mesh.clear_program_cache()
+        with captured(ttnn) as graph:
+            call()
+        total = prepared.weight_bytes + sum(map(bytes_of, given)) + allocated_bytes(graph)[1]
+        dram = prepared.dram_bytes + sum(map(bytes_of, in_dram)) + allocated_bytes(graph, ["DRAM"])[1]
+        l1_per_core = l1_held + ttnn.graph.extract_resource_usage_per_core(graph).peak_total
+        return PeakMemory(total, Usage(dram, chips.dram_bytes), Usage(l1_per_core, chips.l1_bytes_per_core))
 
 
-@contextmanager
-def _captured(ttnn: Any) -> Iterator[list[Any]]:
-    """What ttnn records of the calls inside: a list that is filled at the end."""
-    nodes: list[Any] = []
-    ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NORMAL)
-    try:
-        yield nodes
-    finally:
-        nodes += ttnn.graph.end_graph_capture()
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _check_same_board(name: str, settings: dict[str, str]) -> None:
+    """Ttnn looks at the environment once, when it opens its first device."""
+    opened = os.environ.get(MOCK_VARIABLE)
+    if "ttnn" in sys.modules and opened not in (None, settings.get(MOCK_VARIABLE)):
+        raise DeviceUnavailableError(
+            f"{name}: this process has opened another mock board, and ttnn keeps to its first one; "
+            "run each board in a process of its own, as ttci run does"
+        )
 
 
 def _import_ttnn() -> Any:
@@ -185,12 +273,8 @@ def _import_ttnn() -> Any:
         raise DeviceUnavailableError(f"ttnn cannot be imported: {error}") from None
 
 
-def _bytes_of(tensor: Any) -> int:
-    return int(tensor.buffer_num_pages() * tensor.buffer_page_size())
-
-
 def _sentence(text: str) -> str:
-    """What a TT_FATAL says, without the place in ttnn's source and the backtrace."""
-    told = text.partition("\nbacktrace:")[0]
+    """What a TT_FATAL or an error of the driver says, without the place in the source and the backtrace."""
+    told = text.partition("\nbacktrace:")[0].partition("\nLocation:")[0]
     head, separator, info = told.partition("\ninfo:\n")
     return " ".join((info if separator else head).split())

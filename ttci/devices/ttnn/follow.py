@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -36,6 +36,7 @@ class Follower:
         self._methods = FollowedMethods(ttnn, mesh, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
         self._started = 0
+        self._active = True
         self._changes_inputs: dict[tuple[Any, ...], bool] = {}  # by operation and the names of its arguments
         self._stack = ExitStack()
 
@@ -49,6 +50,16 @@ class Follower:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Meanwhile no golden is computed: what is made has no value."""
+        self._active = False
+        try:
+            with self._methods.suspended():
+                yield
+        finally:
+            self._active = True
+
     # The hooks see outermost operations only; the second one is left out when the operation raises.
 
     def _before(self, operation: Any, args: Any, kwargs: Any) -> None:
@@ -57,7 +68,7 @@ class Follower:
         self.running = f"{name} of {', '.join(map(str, shapes))}" if shapes else name
         self._started = self.numbers.clock
         self._methods.being_read = None
-        if name in _READS:
+        if self._active and name in _READS:
             tensor = args[0] if args else kwargs["tensor"]
             if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
                 raise GoldenError(f"{name}: the tensor of shape {tuple(tensor.shape)} is deallocated")
@@ -65,6 +76,8 @@ class Follower:
 
     def _after(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         name: str = operation.python_fully_qualified_name
+        if not self._active:
+            return
         if name == "ttnn.deallocate":
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
@@ -124,6 +137,8 @@ class Follower:
             result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
             if result is NotImplemented and operation.golden_function is not None:
                 result = self._apply_ttnns(operation, args, kwargs)
+        except GoldenError:
+            raise
         except Exception as error:
             raise GoldenError(f"{name}: its golden fails: {type(error).__name__}: {error}; {how}") from error
         if result is NotImplemented:

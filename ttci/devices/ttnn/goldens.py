@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ttci.devices.ttnn.numbers import GoldenError
+
 Golden = Callable[..., Any]
 GoldenType = TypeVar("GoldenType", bound=Golden)
 
@@ -102,6 +104,9 @@ def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
 @register_golden("ttnn.embedding")
 def _embedding(ids: Tensor, weight: Tensor, **_: Any) -> Tensor:
     rows = weight.reshape(weight.shape[-2:])  # [V, E], of any rank before
+    outside = ids[(ids < 0) | (ids >= len(rows))]
+    if outside.numel():
+        raise GoldenError(f"ttnn.embedding: id {outside[0]} is not in its table of {len(rows)} rows")
     return rows[ids.reshape(-1, ids.shape[-1]).long()]  # [B, S, E]
 
 

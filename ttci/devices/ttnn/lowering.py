@@ -1,8 +1,9 @@
 """From a torch module to its ttnn implementation.
 
 A module has one by a ``to_ttnn(device)`` method of its own, or by a lowering that is
-registered for its class. An implementation takes and gives ttnn tensors: activations
-in tile layout and bfloat16, replicated over the chips; ids in row-major uint32.
+registered for its class; what is no torch module is one already. An implementation
+takes and gives ttnn tensors: activations in tile layout and bfloat16, replicated over
+the chips; ids in row-major uint32.
 """
 
 from __future__ import annotations
@@ -44,12 +45,16 @@ class LoweringTarget:
     Attributes:
         mesh: the opened ``ttnn.MeshDevice``.
         weight_dtype: of matrices, a ttnn data type (bfloat8_b or bfloat16).
+        users_own: whether part of what was lowered is an implementation of the user's.
+        ttnn_already: the modules given that were ttnn before.
     """
 
     ttnn: Any
     mesh: Any
     weight_dtype: Any
-    _done: dict[nn.Module, Implementation] = field(default_factory=dict)
+    users_own: bool = False
+    ttnn_already: list[Any] = field(default_factory=list)
+    _done: dict[int, tuple[Any, Implementation]] = field(default_factory=dict)  # by the module's id
 
     @property
     def chips(self) -> int:
@@ -58,9 +63,9 @@ class LoweringTarget:
 
     def lower(self, module: Any) -> Implementation:
         """The ttnn implementation of `module`, made once; raises NoImplementationError."""
-        if module not in self._done:
-            self._done[module] = self._lowered(module)
-        return self._done[module]
+        if id(module) not in self._done:
+            self._done[id(module)] = module, self._lowered(module)  # kept, so that no other takes its id
+        return self._done[id(module)][1]
 
     def matrix(self, weight: Tensor, shard_dim: int | None = None) -> Any:
         """A weight matrix [in, out] on the mesh, in tile layout; replicated where no `shard_dim`."""
@@ -95,8 +100,14 @@ class LoweringTarget:
 
     def _lowered(self, module: Any) -> Implementation:
         if hasattr(module, "to_ttnn"):
+            self.users_own = True
             implementation: Implementation = module.to_ttnn(self.mesh)
             return implementation
+        if not isinstance(module, nn.Module):
+            self.users_own = True
+            self.ttnn_already.append(module)
+            already: Implementation = module
+            return already
         for module_class in type(module).__mro__:
             if module_class in _LOWERINGS:
                 return _LOWERINGS[module_class](module, self)

@@ -1,21 +1,44 @@
-"""The peak of device memory, from ttnn's own record of what was allocated."""
+"""Device memory, from ttnn's own record of what was allocated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
+_BOTH = frozenset({"DRAM", "L1"})
+_CHANGES = ("buffer_allocate", "buffer_deallocate")
+_OUT_OF_MEMORY = re.compile(
+    r"Not enough space to allocate \d+ B (?P<kind>\S+) buffer across (?P<banks>\d+) banks, where each bank "
+    r"needs to store (?P<needed>\d+) B, but bank size is (?P<size>\d+) B \(allocated: (?P<used>\d+) B, "
+    r"free: (?P<free>\d+) B, largest free block: (?P<block>\d+) B\)"
+)
 
-def allocated_bytes(graph: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
-    """Bytes of DRAM and L1 alive at the end of a captured graph, and the most alive at once in it.
 
-    graph: what ``ttnn.graph.end_graph_capture()`` gives.
+@contextmanager
+def captured(ttnn: Any) -> Iterator[list[Any]]:
+    """What ttnn records of the calls inside: a list that is filled at the end."""
+    nodes: list[Any] = []
+    ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NORMAL)
+    try:
+        yield nodes
+    finally:
+        nodes += ttnn.graph.end_graph_capture()
+
+
+def allocated_bytes(graph: Iterable[Mapping[str, Any]], kinds: Iterable[str] = _BOTH) -> tuple[int, int]:
+    """Bytes alive at the end of a captured graph, and the most alive at once in it; of one chip.
+
+    graph: what ``ttnn.graph.end_graph_capture()`` gives; the chips of a mesh allocate alike.
+    kinds: DRAM, L1 or both.
     """
     alive: dict[tuple[str, int, int], int] = {}
     now = peak = 0
     for node in graph:
         parameters = node["params"]
-        if node["node_type"] not in ("buffer_allocate", "buffer_deallocate"):
+        if node["node_type"] not in _CHANGES or parameters["type"] not in kinds:
             continue
         key = (str(parameters["type"]), int(parameters["device_id"]), int(parameters["address"]))
         if node["node_type"] == "buffer_allocate":
@@ -25,3 +48,46 @@ def allocated_bytes(graph: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
         else:
             now -= alive.pop(key, 0)
     return now, peak
+
+
+def tensors_on_device(ttnn: Any, value: Any) -> Iterator[Any]:
+    """Every ttnn tensor on the device that `value` holds, in containers and attributes, once."""
+    yield from _tensors_in(ttnn, value, set())
+
+
+def _tensors_in(ttnn: Any, value: Any, seen: set[int]) -> Iterator[Any]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, ttnn.Tensor):
+        if ttnn.is_tensor_storage_on_device(value) and value.is_allocated():
+            yield value
+        return
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
+        value = list(vars(value).values())
+    for item in value if isinstance(value, list | tuple) else ():
+        yield from _tensors_in(ttnn, item, seen)
+
+
+def bytes_of(tensor: Any) -> int:
+    """Of a tensor on the device, on one chip."""
+    return int(tensor.buffer_num_pages() * tensor.buffer_page_size())
+
+
+def what_is_missing(sentence: str) -> str | None:
+    """Of ttnn's sentence about a buffer that does not fit: how many bytes are missing; None of another.
+
+    A buffer is spread evenly over all banks of its kind, each share in one piece.
+    """
+    found = _OUT_OF_MEMORY.search(sentence)
+    if not found:
+        return None
+    banks, needed, free, block = (int(found[name]) for name in ("banks", "needed", "free", "block"))
+    per_bank = f"each of {banks} {found['kind']} banks needs {needed:,} bytes"
+    size, used = int(found["size"]), int(found["used"])
+    if needed <= free:
+        return f"{per_bank} in one piece and has {free:,} free, at most {block:,} of them in one piece"
+    missing, in_use = banks * (needed - free), f"{used:,} of {size:,} are in use"
+    return f"{missing:,} bytes are missing: {per_bank} and has {free:,} free ({in_use})"

@@ -66,6 +66,9 @@ class Numbers:
         try:
             return self._entries[tensor.tensor_id].shards
         except KeyError:
+            if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
+                what = f"{asked_by}: the tensor of shape {tuple(tensor.shape)} is deallocated"
+                raise GoldenError(what) from None
             raise GoldenError(
                 f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
                 "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
@@ -81,12 +84,9 @@ class Numbers:
         """`tensor` was deallocated."""
         self._entries.pop(tensor.tensor_id, None)
 
-    def keep_only_since(self, clock: int, kept: Sequence[Any]) -> None:
-        """Forget what was stored after `clock`, save for `kept`: the end of a forward pass."""
-        keep = {tensor.tensor_id for tensor in kept}
-        for key, entry in list(self._entries.items()):
-            if entry.stored_at > clock and key not in keep:
-                del self._entries[key]
+    def forget_since(self, clock: int) -> None:
+        """Forget what was stored after `clock`: nobody uses it any more."""
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.stored_at <= clock}
 
     def rounded(self, value: Tensor, dtype: Any) -> Tensor:
         """`value` as a tensor of ttnn's `dtype` holds it, in float32; integers in int64."""

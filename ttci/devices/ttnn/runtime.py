@@ -10,24 +10,46 @@ import hashlib
 import json
 import shutil
 import tempfile
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
-from ttci.cache import cache_folder
+from ttci.cache import cache_folder, plain_cache_errors
 from ttci.devices.ttnn.boards import Board
 from ttci.devices.ttnn.standin import install_stand_in
+from ttci.environment import installed_version
 from ttci.errors import MachineryError
-from ttci.toolchain.release import ttnn_package
+from ttci.manifest import TtnnDeviceEntry
+from ttci.toolchain import ToolState, sfpi_state, ttsim_state
+from ttci.toolchain.release import NO_TTNN, ttnn_package
 
 
-def mock_environment(board: Board) -> dict[str, str]:
+def environment_of(entry: TtnnDeviceEntry, board: Board) -> dict[str, str]:
+    """The environment in which ttnn opens the device; silicon needs nothing said.
+
+    Raises MachineryError where the cache cannot be written, or a tool is not here that
+    `ttci.needs` asks for.
+    """
+    match entry.target:
+        case "mock":
+            return mock_environment(board, sfpi_folder() if entry.kernels == "compile" else None)
+        case "simulator":
+            return simulator_environment(entry.chip, sfpi_folder())
+        case _:
+            return {}
+
+
+def sfpi_folder() -> Path:
+    """Where the real kernel compiler lies."""
+    return _found(sfpi_state())
+
+
+def mock_environment(board: Board, sfpi: Path | None = None) -> dict[str, str]:
     """The environment in which ttnn opens a mock of `board`.
 
-    Raises MachineryError where the cache cannot be written.
+    sfpi: the folder of the compiler; a stand-in's where None, as no kernel ever runs.
     """
-    root = _made_once(f"mock-{_fingerprint()}", _make_root)
     descriptor = _made_once(
         f"{board.name}-{hashlib.sha256(board.cluster_descriptor().encode()).hexdigest()[:12]}.yaml",
         lambda path: path.write_text(board.cluster_descriptor()),
@@ -35,29 +57,52 @@ def mock_environment(board: Board) -> dict[str, str]:
     return {
         "TT_METAL_MOCK_CLUSTER_DESC_PATH": str(descriptor),
         "TTNN_CONFIG_OVERRIDES": json.dumps({"enable_fast_runtime_mode": False}),
-        # Kernels of the stand-in would poison a real cache.
-        "TT_METAL_RUNTIME_ROOT": str(root),
-        "TT_METAL_CACHE": str(root / "kernels"),
-    }
+    } | _runtime(sfpi)
+
+
+def simulator_environment(chip: str, sfpi: Path) -> dict[str, str]:
+    """The environment in which ttnn opens the simulator of `chip`, with its SoC descriptor beside it.
+
+    The simulator has no fast dispatch, and does not model SFPLOADMACRO (ttsim's README).
+    """
+    return {
+        "TT_METAL_SIMULATOR": str(_found(ttsim_state(chip))),
+        "TT_METAL_SLOW_DISPATCH_MODE": "1",
+        "TT_METAL_DISABLE_SFPLOADMACRO": "1",
+    } | _runtime(sfpi)
+
+
+def _found(tool: ToolState) -> Path:
+    if tool.path is None:
+        raise MachineryError(str(tool))
+    return tool.path
+
+
+def _runtime(sfpi: Path | None) -> dict[str, str]:
+    """A runtime root with that compiler, and a kernel cache of its own.
+
+    Kernels of the stand-in would poison a real cache.
+    """
+    root = _made_once(_root_name(sfpi), lambda path: _make_root(path, sfpi))
+    return {"TT_METAL_RUNTIME_ROOT": str(root), "TT_METAL_CACHE": str(root / "kernels")}
 
 
 def _package() -> Path:
     package = ttnn_package()
     if package is None:
-        raise MachineryError(
-            "ttnn is not installed; python -m pip install 'ttci[ttnn]' (Python 3.10 or 3.12)"
-        )
+        raise MachineryError(NO_TTNN)
     return package
 
 
-def _fingerprint() -> str:
-    """Of ttnn's version and place, and of the stand-in: another one gets another root."""
-    stand_in = Path(__file__).with_name("standin.py").read_bytes()
-    digest = hashlib.sha256(str(_package()).encode() + stand_in).hexdigest()
-    return f"{version('ttnn')}-{digest[:12]}"
+def _root_name(sfpi: Path | None) -> str:
+    """Of ttnn's version and place, and of the compiler: another one gets another root."""
+    compiler = str(sfpi).encode() if sfpi else Path(__file__).with_name("standin.py").read_bytes()
+    digest = hashlib.sha256(str(_package()).encode() + compiler).hexdigest()
+    kind = "kernels" if sfpi else "mock"
+    return f"{kind}-{installed_version('ttnn') or 'unknown'}-{digest[:12]}"
 
 
-def _make_root(root: Path) -> None:
+def _make_root(root: Path, sfpi: Path | None) -> None:
     """A folder of links to the installed package, with a runtime folder of its own."""
     package = _package()
     root.mkdir()
@@ -68,30 +113,32 @@ def _make_root(root: Path) -> None:
     for entry in (package / "runtime").iterdir():
         if entry.name != "sfpi":
             (root / "runtime" / entry.name).symlink_to(entry)
-    install_stand_in(root / "runtime" / "sfpi")
+    if sfpi is None:
+        install_stand_in(root / "runtime" / "sfpi")
+    else:
+        (root / "runtime" / "sfpi").symlink_to(sfpi)
 
 
-def _made_once(name: str, make) -> Path:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _made_once(name: str, make: Callable[[Path], object]) -> Path:
     """The cache's entry `name`, made whole under a lock where it is not there yet."""
     folder = cache_folder()
     path = folder / name
     if path.exists():
         return path
-    try:
+    with plain_cache_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):
             if not path.exists():
                 _make_whole(path, make)
-    except OSError as error:
-        raise MachineryError(
-            f"the cache {folder} cannot be written: {error.strerror or error}; "
-            "set TTCI_CACHE to another folder"
-        ) from None
     return path
 
 
-def _make_whole(path: Path, make) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+def _make_whole(path: Path, make: Callable[[Path], object]) -> None:
+    """Only the lock's holder gets here."""
+    prefix = f".{path.name}."
+    for left_over in path.parent.glob(f"{prefix}*"):  # of a process that was killed
+        shutil.rmtree(left_over, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch:
         made = Path(scratch) / path.name
         make(made)
-        shutil.move(made, path)
+        made.rename(path)

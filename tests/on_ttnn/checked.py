@@ -1,0 +1,167 @@
+"""Declared tests judged on a mock board; one process a board: ttnn opens one board a process.
+
+``python checked.py WHAT BOARD`` prints, as JSON, what was found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ttci.devices import Capability
+from ttci.manifest import Pair, TtnnDeviceEntry
+from ttci.modules import attention, block, ffn, normalization
+from ttci.testing import ModuleTest
+from ttci.testing.choice import Choice, open_with_modules
+from ttci.testing.runner import run_choice
+
+WIDTH = 64
+
+
+class Compiles(nn.Module):
+    """Another shape at every call, as of a cache that grows."""
+
+    hidden_dim = WIDTH
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+    def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
+        ttnn = importlib.import_module("ttnn")
+
+        def forward(x: Any) -> Any:
+            self.calls += 1
+            grown = ttnn.from_torch(
+                torch.zeros(1, 32 * self.calls, WIDTH),
+                dtype=ttnn.bfloat16,
+                layout=ttnn.TILE_LAYOUT,
+                device=device,
+            )
+            ttnn.matmul(grown, ttnn.transpose(grown, 1, 2))
+            return ttnn.add(x, x)
+
+        return forward
+
+
+class Already:
+    """Its forward takes and gives ttnn tensors; it loads its weight when it is first called."""
+
+    weight: Any = None
+
+    def __call__(self, x: Any) -> Any:
+        ttnn = importlib.import_module("ttnn")
+        if self.weight is None:
+            self.weight = ttnn.from_torch(
+                3 * torch.eye(WIDTH),
+                dtype=ttnn.bfloat16,
+                layout=ttnn.TILE_LAYOUT,
+                device=ttnn.GetDefaultDevice(),
+            )
+        return ttnn.matmul(x, self.weight)
+
+
+class Keeps(nn.Module):
+    """Its to_ttnn gives the same implementation again, with the weight that it has."""
+
+    hidden_dim = WIDTH
+    implementation: Already | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * x
+
+    def to_ttnn(self, _: Any) -> Already:
+        self.implementation = self.implementation or Already()
+        return self.implementation
+
+
+def heads() -> attention.MultiHeadAttention:
+    return attention.MultiHeadAttention(256, 8, 4, rope_theta=10000.0)
+
+
+def layer() -> block.DecoderBlock:
+    norms = normalization.RMSNorm(256), normalization.RMSNorm(256)
+    return block.DecoderBlock(heads(), ffn.SwiGLU(256, 512), *norms)
+
+
+def decoding(name: str, module: nn.Module, batch: int, length: int) -> ModuleTest:
+    return ModuleTest(name, module=module, input_shape=(batch, 1, 256), decode_cache_length=length)
+
+
+def ttnn_already() -> list[ModuleTest]:
+    keeps, shape = Keeps(), (1, 64, WIDTH)
+    return [
+        ModuleTest("already", module=Already(), input_shape=shape, reference=lambda x: 3 * x),
+        ModuleTest("wrong", module=Already(), input_shape=shape, reference=lambda x: 2 * x),
+        ModuleTest("keeps", module=keeps, input_shape=shape),
+        ModuleTest("keeps_still", module=keeps, input_shape=shape),
+    ]
+
+
+def only_memory(name: str, module: nn.Module, tokens: int) -> ModuleTest:
+    return ModuleTest(
+        name, module=module, input_shape=(1, tokens, 4096), test_cases=["memory"], inputs=torch.zeros
+    )
+
+
+def large() -> list[ModuleTest]:
+    swiglu = ffn.SwiGLU(4096, 14336)
+    return [only_memory("fits", swiglu, 32), only_memory("too_large", swiglu, 140_000)]
+
+
+TESTS: dict[str, Callable[[], list[ModuleTest]]] = {
+    "decode": lambda: [decoding("heads", heads(), 1, 256), decoding("layer", layer(), 32, 64)],
+    "timing": lambda: [
+        decoding("heads", heads(), 1, 64),
+        ModuleTest("compiles", module=Compiles(), input_shape=(1, 64, WIDTH), test_cases=["performance"]),
+    ],
+    "ttnn": ttnn_already,
+    "memory": large,
+    "released": lambda: [ModuleTest(f"{i}", module=ffn.SwiGLU(256, 512)) for i in range(3)],
+}
+
+
+def let_mocks_be_timed() -> None:
+    """As silicon is: the same code, though its figures mean nothing here."""
+    from ttci.devices.ttnn import device as rows
+
+    row = rows._TARGETS["mock"]
+    timed = row.capabilities | {Capability.TIMING}
+    rows._TARGETS["mock"] = dataclasses.replace(row, capabilities=timed)
+
+
+def capacity(device: Any) -> list[list[int]]:
+    """DRAM of a chip and L1 of a core in bytes: as ttnn's allocator says, and as the board's row."""
+    ttnn, chips = device._ttnn, device.board.chips
+    kinds = (ttnn.BufferType.DRAM, ttnn.BufferType.L1)
+    dram, l1 = (ttnn.get_memory_view(device._mesh, kind) for kind in kinds)
+    ttnns = [dram.num_banks * dram.total_bytes_per_bank, l1.total_bytes_per_bank]
+    return [ttnns, [chips.dram_bytes, chips.l1_bytes_per_core]]
+
+
+def main(what: str, board: str) -> None:
+    if what == "timing":
+        let_mocks_be_timed()
+    entry = {"backend": "ttnn", "target": "mock", "board": board}
+    device: Any = open_with_modules("mock", TtnnDeviceEntry.model_validate(entry))
+    try:
+        found: Any = capacity(device)
+        if what in TESTS:
+            results = run_choice(Choice(Pair("model", "mock"), device, TESTS[what]()))
+            found = [result.model_dump(mode="json") for result in results]
+        if what == "released":
+            found = len(device._follower.numbers._entries)
+    finally:
+        device.close()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,171 @@
+"""The modules that `faults.py` puts faults into: ttci's own, and two written as a user writes them.
+
+Shapes: B batch, S tokens, E hidden dim, H heads, D head dim.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ttci.devices.ttnn.lowering import LoweringTarget
+from ttci.modules import attention, block, embedding, ffn, normalization
+from ttci.modules.rotary import apply_rotary, inverse_frequencies, rotary_tables
+
+WIDTH, INNER, TOKENS, VOCABULARY = 256, 512, 64, 1000
+HEADS, KV_HEADS, HEAD_DIM = 8, 4, 32
+DECODE_BATCH, CACHE_LENGTH, POSITION = 4, 64, 40
+
+
+class HandWritten(nn.Module):
+    """Attention of plain operations, [B, S, E] to [B, S, E]; causal, with rotary embedding."""
+
+    hidden_dim = WIDTH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.projections = nn.ModuleList(
+            nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(4)
+        )  # q, k, v, out
+        self.cos, self.sin = rotary_tables(torch.arange(TOKENS), inverse_frequencies(HEAD_DIM, 10000.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (p(x).unflatten(-1, (HEADS, -1)).transpose(1, 2) for p in self.projections[:3])
+        q, k = (apply_rotary(heads, self.cos, self.sin) for heads in (q, k))
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        out: Tensor = self.projections[3](y.transpose(1, 2).flatten(2))
+        return out
+
+    def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
+        ttnn: Any = importlib.import_module("ttnn")
+
+        def put(value: Tensor) -> Any:
+            return ttnn.from_torch(
+                value.detach(), dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device
+            )
+
+        weights = [put(weight.T) for weight in self.projections.parameters()]
+        cos, sin = put(self.cos[None, None]), put(self.sin[None, None])
+        mask = put(torch.full((1, 1, TOKENS, TOKENS), -1e9).triu(1))
+
+        def heads_of(x: Any, weight: Any) -> Any:
+            wide = ttnn.reshape(ttnn.linear(x, weight), (1, TOKENS, HEADS, HEAD_DIM))
+            return ttnn.permute(wide, (0, 2, 1, 3))  # [B, H, S, D]
+
+        def turned(x: Any) -> Any:
+            first = ttnn.slice(x, (0, 0, 0, 0), (1, HEADS, TOKENS, HEAD_DIM // 2))
+            second = ttnn.slice(x, (0, 0, 0, HEAD_DIM // 2), (1, HEADS, TOKENS, HEAD_DIM))
+            other = ttnn.concat([ttnn.neg(second), first], dim=-1)
+            return ttnn.addcmul(ttnn.mul(x, cos), other, sin)
+
+        def run(x: Any) -> Any:
+            q, k, v = (heads_of(x, weight) for weight in weights[:3])
+            scores = ttnn.matmul(turned(q), ttnn.transpose(turned(k), -2, -1))  # [B, H, S, S]
+            scores = ttnn.multiply(scores, 1 / math.sqrt(HEAD_DIM))
+            shares = ttnn.softmax(ttnn.add(scores, mask), dim=-1)
+            joined = ttnn.transformer.concatenate_heads(ttnn.matmul(shares, v))  # [B, S, E]
+            return ttnn.linear(joined, weights[3])
+
+        return run
+
+
+class DecodeStep(nn.Module):
+    """One decoded token and the cache behind it; every call has the cache of the one before again."""
+
+    hidden_dim = WIDTH
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        cache = self._cache()
+        return self.module.decode(x, cache), cache.keys, cache.values
+
+    def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
+        ttnn: Any = importlib.import_module("ttnn")
+        implementation: Any = LoweringTarget(ttnn, device, ttnn.bfloat8_b).lower(self.module)
+
+        def run(x: Any) -> Any:
+            cache = implementation.place_cache(self._cache())
+            return implementation.decode(x, cache), cache.keys, cache.values
+
+        return run
+
+    def _cache(self) -> Any:
+        return self.module.make_cache(
+            DECODE_BATCH, CACHE_LENGTH, torch.Generator().manual_seed(1), position=POSITION
+        )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A module with the inputs it is judged on."""
+
+    make: Callable[[], nn.Module]
+    shape: tuple[int, ...] = (1, TOKENS, WIDTH)
+    inputs: Callable[[tuple[int, ...]], Any] | None = None
+
+
+def llama_attention(**options: Any) -> attention.MultiHeadAttention:
+    return attention.MultiHeadAttention(WIDTH, HEADS, KV_HEADS, rope_theta=10000.0, **options)
+
+
+def bert_attention() -> attention.MultiHeadAttention:
+    return attention.MultiHeadAttention(WIDTH, HEADS, qkv_bias=True, out_bias=True, causal=False)
+
+
+def pre_norm_block() -> block.DecoderBlock:
+    norms = normalization.RMSNorm(WIDTH), normalization.RMSNorm(WIDTH)
+    return block.DecoderBlock(llama_attention(), ffn.SwiGLU(WIDTH, INNER), *norms)
+
+
+def post_norm_block() -> block.DecoderBlock:
+    norms = normalization.LayerNorm(WIDTH), normalization.LayerNorm(WIDTH)
+    return block.DecoderBlock(bert_attention(), ffn.MLP(WIDTH, INNER), *norms, norm_first=False)
+
+
+def small(shape: tuple[int, ...]) -> Tensor:
+    """Activations so small that an epsilon counts."""
+    return 1e-3 * torch.randn(shape)
+
+
+_ONE_TOKEN = (DECODE_BATCH, 1, WIDTH)
+SUBJECTS: dict[str, Subject] = {
+    "attention": Subject(llama_attention),
+    "attention-qk-norm": Subject(lambda: llama_attention(qk_norm=True)),
+    "attention-bert": Subject(bert_attention),
+    "attention-decode": Subject(lambda: DecodeStep(llama_attention()), _ONE_TOKEN),
+    "attention-by-hand": Subject(HandWritten),
+    "block": Subject(pre_norm_block),
+    "block-bert": Subject(post_norm_block),
+    "block-decode": Subject(lambda: DecodeStep(pre_norm_block()), _ONE_TOKEN),
+    "swiglu": Subject(lambda: ffn.SwiGLU(WIDTH, INNER)),
+    "geglu": Subject(lambda: ffn.GeGLU(WIDTH, INNER)),
+    "mlp": Subject(lambda: ffn.MLP(WIDTH, INNER)),
+    "rms_norm": Subject(lambda: normalization.RMSNorm(WIDTH)),
+    "rms_norm-small": Subject(lambda: normalization.RMSNorm(WIDTH), inputs=small),
+    "rms_norm-long": Subject(lambda: normalization.RMSNorm(WIDTH), (1, 4096, WIDTH)),
+    "layer_norm": Subject(lambda: normalization.LayerNorm(WIDTH)),
+    "embedding": Subject(lambda: embedding.Embedding(VOCABULARY, WIDTH), (1, TOKENS)),
+    "linear": Subject(lambda: nn.Linear(WIDTH, WIDTH)),
+    "silu": Subject(nn.SiLU),
+    "softmax": Subject(lambda: nn.Softmax(-1), (1, TOKENS, TOKENS)),
+    "sequential": Subject(lambda: nn.Sequential(nn.Linear(WIDTH, INNER), nn.SiLU())),
+}
+
+
+def made(subject: Subject) -> nn.Module:
+    """The module, from a fixed seed; norms and biases begin with ones and zeros, which hide faults."""
+    torch.manual_seed(0)
+    module = subject.make().eval()
+    for parameter in module.parameters():
+        if parameter.ndim == 1:
+            nn.init.normal_(parameter, float(parameter.detach().mean().round()), 0.3)
+    return module

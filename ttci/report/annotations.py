@@ -1,0 +1,61 @@
+"""GitHub annotations: lines that its runner turns into marks on the pull request's files.
+
+error: a pair that is incomplete, a check that failed or could not be judged.
+warning: a device, or every check of a test, that is unavailable: absent silicon is no success.
+notice: a target that is beaten by more than its tolerance and asks to be brought up to date.
+
+GitHub shows the first ten of a level and drops the rest without a word, so where there
+are more the tenth says how many. They point at the line of the manifest that states the
+target, else at the declaration in the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ttci.report.findings import Finding, Rank
+
+MOST_OF_A_LEVEL = 10
+_MOST_CHARACTERS = 2000  # of a text: a traceback is for the log
+_LEVELS = {Rank.UNAVAILABLE: "warning", Rank.IMPROVED: "notice"}  # every other is an error
+
+
+def annotation_lines(ranked: Sequence[Finding]) -> list[str]:
+    """The lines for `ranked` findings, at most ten of a level."""
+    by_level: dict[str, list[Finding]] = {"error": [], "warning": [], "notice": []}
+    for finding in ranked:
+        by_level[_LEVELS.get(finding.rank, "error")].append(finding)
+    return [line for level, found in by_level.items() for line in _of_level(level, found)]
+
+
+def _of_level(level: str, found: Sequence[Finding]) -> list[str]:
+    if len(found) <= MOST_OF_A_LEVEL:
+        return [_line(level, finding) for finding in found]
+    shown = [_line(level, finding) for finding in found[: MOST_OF_A_LEVEL - 1]]
+    more = f"and {len(found) - len(shown):,} more in the summary"
+    return [*shown, f"::{level} title=ttci::{_escape_data(more)}"]
+
+
+def _line(level: str, finding: Finding) -> str:
+    properties = {"title": finding.identity}
+    if finding.place:
+        properties = {"file": finding.place.file, "line": str(finding.place.line), **properties}
+    stated = ",".join(f"{name}={_escape_property(value)}" for name, value in properties.items())
+    text = finding.text or "no reason was given"
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[: _MOST_CHARACTERS - 1]}…"
+    return f"::{level} {stated}::{_escape_data(text)}"
+
+
+def _escape_data(text: str) -> str:
+    """By the rules of workflow commands; % first, or the others' would be escaped again.
+
+    Characters at which other readers of the log break a line are replaced.
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+    """
+    unbroken = "".join(c if c in "\r\n\t" or c.isprintable() or c == "\u200d" else "\ufffd" for c in text)
+    return unbroken.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

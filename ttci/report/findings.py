@@ -1,0 +1,158 @@
+"""What a reviewer should see first: the problems, failures and improvements of a report, ranked.
+
+A pair that is incomplete hurts most, then a check that could not be judged, then wrong
+numbers, then missed targets by how far they are beyond their limit. Of checks that are
+unavailable only those stand here whose test nothing else judged: a mock board that has
+no clock is no news. A measurement without a target is none either; it is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from ttci.report.collect import PairReport, Problem, Report
+from ttci.report.verdicts import describe_failure, describe_improvement
+from ttci.results import Measurement, Outcome, Result, Run, Verdict
+
+_PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
+
+
+class Rank(IntEnum):
+    """What hurts how much: the first most."""
+
+    INCOMPLETE = 0  # a pair, or the report
+    ERROR = 1
+    WRONG = 2  # numbers
+    MISSED = 3  # a target
+    UNAVAILABLE = 4
+    IMPROVED = 5
+
+    @property
+    def fails(self) -> bool:
+        """Whether it is red."""
+        return self <= Rank.MISSED
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file of the repository."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to see.
+
+    ratio: of the measured value to its limit, above 1 where it is beyond; None where
+        nothing was measured, or where its size says nothing.
+    """
+
+    rank: Rank
+    identity: str
+    text: str
+    ratio: float | None = None
+    place: Place | None = None
+
+
+def findings(report: Report) -> list[Finding]:
+    """Everything that is to be seen of `report`, what hurts most first."""
+    return sorted(_findings(report), key=lambda f: (f.rank, -(f.ratio or 0.0), f.identity))
+
+
+def ratio_to_limit(measurement: Measurement) -> float | None:
+    """How the value stands to its limit: 1 just meets it, 1.2 is beyond it by a fifth.
+
+    None without a target, without a value, and for a correlation, which is judged on
+    how far it is from 1.
+    """
+    m = measurement
+    if m.value is None or m.limit is None or m.name == "correlation":
+        return None
+    value, limit = (m.value, m.limit) if m.direction == "lower" else (m.limit, m.value)
+    if limit <= 0 or value < 0:
+        return None
+    return value / limit
+
+
+def missed_targets(result: Result) -> list[Measurement]:
+    """The measurements that fail `result`; a low correlation is a wrong number, no missed target."""
+    return [m for m in result.measurements if m.verdict.fails and m.name != "correlation"]
+
+
+def _findings(report: Report) -> Iterator[Finding]:
+    for problem in report.problems:
+        yield _of_problem("report", problem)
+    for entry in report.pairs:
+        for problem in entry.problems:
+            yield _of_problem(entry.pair, problem)
+        if entry.run:
+            yield from _of_run(entry, entry.run)
+
+
+def _of_problem(identity: str, problem: Problem) -> Finding:
+    rank = Rank.INCOMPLETE if problem.outcome is Outcome.ERROR else Rank.UNAVAILABLE
+    return Finding(rank, identity, problem.text)
+
+
+def _of_run(entry: PairReport, run: Run) -> Iterator[Finding]:
+    judged = {result.test for result in entry.results if result.outcome is not Outcome.UNAVAILABLE}
+    said: set[str] = set()
+    for result in entry.results:
+        if result.outcome in (Outcome.ERROR, Outcome.FAILED):
+            yield _of_bad(result, run)
+        elif result.outcome is Outcome.UNAVAILABLE and result.test not in judged | said:
+            said.add(result.test)
+            yield Finding(Rank.UNAVAILABLE, result.id, result.message, place=_declared(result))
+        elif result.outcome is Outcome.PASSED:
+            yield from _improvements(result, run)
+
+
+def _of_bad(result: Result, run: Run) -> Finding:
+    if result.outcome is Outcome.ERROR:
+        return Finding(Rank.ERROR, result.id, result.message, place=_declared(result))
+    missed = sorted(missed_targets(result), key=lambda m: -(ratio_to_limit(m) or 0.0))
+    unsaid = [said for said in map(describe_failure, missed) if said not in result.message]
+    text = "\n".join(filter(None, [*unsaid, result.message]))
+    if not missed:
+        return Finding(Rank.WRONG, result.id, _on(run, text), place=_declared(result))
+    ratio, place = ratio_to_limit(missed[0]), _place_of_target(result, missed[0])
+    return Finding(Rank.MISSED, result.id, _on(run, text), ratio, place)
+
+
+def _improvements(result: Result, run: Run) -> Iterable[Finding]:
+    for measurement in result.measurements:
+        if measurement.verdict is Verdict.IMPROVED:
+            text = _on(run, describe_improvement(measurement))
+            yield Finding(Rank.IMPROVED, result.id, text, None, _place_of_target(result, measurement))
+
+
+def _on(run: Run, text: str) -> str:
+    return f"{text}\nfidelity of {run.device}: {run.fidelity}"
+
+
+def _place_of_target(result: Result, measurement: Measurement) -> Place | None:
+    """Where the manifest states the target, else where the test is declared."""
+    places = result.config.get("targets_at")
+    stated = places.get(measurement.name) if isinstance(places, dict) else None
+    return _place(stated) or _declared(result)
+
+
+def _declared(result: Result) -> Place | None:
+    return _place(result.config.get("declared_at"))
+
+
+def _place(text: Any) -> Place | None:
+    """``file:line``, when it is one inside the repository."""
+    match = _PLACE.fullmatch(text) if isinstance(text, str) else None
+    if not match or match["file"].startswith("/") or ".." in match["file"].split("/"):
+        return None
+    return Place(match["file"], int(match["line"]))

@@ -1,0 +1,129 @@
+"""``ttci report`` and ``ttci export``: what they read, print and write."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ttci.errors import ExitCode, InputError, NothingMatchedError
+from ttci.export.write import export_report
+from ttci.report.annotations import annotation_lines
+from ttci.report.as_json import encode_report
+from ttci.report.collect import Report, collect
+from ttci.report.files import write_whole
+from ttci.report.find import is_pair_folder
+from ttci.report.findings import findings
+from ttci.report.html import write_html
+from ttci.report.merged import write_merged_benchmarks, write_merged_junit
+from ttci.report.oneline import one_line
+from ttci.report.pairs import report_table
+from ttci.report.summary import MOST_BYTES, render_summary
+from ttci.report.verdict import exit_code_of, verdict_line
+
+
+def report(options: Namespace) -> ExitCode:
+    """Judge the pairs below the given folders; print a table, write the files, mark the pull request."""
+    with _no_garbage_collection():
+        found = _collected(options.folders, options.plan)
+        out = options.out or _default_out(options.folders[0])
+        with _explained(f"--out {out}"):
+            found = _write_files(found, out)
+        if options.json:
+            sys.stdout.writelines(encode_report(found))
+        else:
+            _print(found)
+        if options.annotations:
+            stream = sys.stderr if options.json else sys.stdout  # the runner reads both
+            stream.writelines(f"{line}\n" for line in annotation_lines(findings(found)))
+        if options.summary:
+            with _explained(f"--summary {options.summary}"):
+                _append_summary(found, options.summary)
+        return exit_code_of(found, options.fail_on)
+
+
+def export(options: Namespace) -> ExitCode:
+    """Write the results below the given folders in a format of others."""
+    found = _collected(options.folders, None)
+    with _explained(f"--output {options.output}"):
+        notes = export_report(
+            found, options.format, options.output, better=options.better, environ=os.environ
+        )
+    for line in [*notes, *_problem_lines(found)]:
+        print(one_line(line), file=sys.stderr)
+    is_whole = not found.problems and not any(entry.problems for entry in found.pairs)
+    return ExitCode.OK if is_whole else ExitCode.MACHINERY
+
+
+def _collected(folders: list[Path], plan: Path | None) -> Report:
+    found = collect(folders, plan)
+    is_anywhere = any(folder.is_dir() for folder in folders)
+    if not found.pairs and not (is_anywhere and found.problems):
+        raise NothingMatchedError(f"there is no run.json in {', '.join(map(str, folders))}")
+    return found
+
+
+def _default_out(folder: Path) -> Path:
+    """The first folder; where that is a pair's own, whose files stay as they are, the one above."""
+    return folder.absolute().parent if is_pair_folder(folder.absolute()) else folder
+
+
+def _write_files(found: Report, out: Path) -> Report:
+    """Write everything; the report comes back with what was wrong with the files that were merged."""
+    if out.is_dir() and is_pair_folder(out.absolute()):
+        raise InputError(f"--out {out}: the folder of a pair, whose files stay as they are; name another")
+    out.mkdir(parents=True, exist_ok=True)
+    found = write_merged_benchmarks(found, out / "benchmark.json")
+    found = write_merged_junit(found, out / "junit.xml")
+    write_whole(out / "report.json", (part.encode() for part in encode_report(found)))
+    write_html(found, out / "report.html")
+    write_whole(out / "summary.md", [render_summary(found).encode()])
+    return found
+
+
+def _print(found: Report) -> None:
+    print(report_table(found))
+    for entry in found.left_out:
+        print(one_line(f"{entry.pair} is not run: {entry.reason}"))
+    print(f"\n{verdict_line(found)}")
+    for line in _problem_lines(found):
+        print(one_line(line), file=sys.stderr)
+
+
+def _problem_lines(found: Report) -> Iterator[str]:
+    yield from (problem.text for problem in found.problems)
+    for entry in found.pairs:
+        for problem in entry.problems:
+            is_said = entry.folder is not None and str(entry.folder) in problem.text
+            yield problem.text if is_said else f"{entry.pair}: {problem.text}"
+
+
+def _append_summary(found: Report, path: Path) -> None:
+    """GitHub's limit holds for the file of a step, whoever else wrote to it."""
+    written = path.stat().st_size if path.exists() else 0
+    with path.open("a", encoding="utf-8") as file:
+        file.write(render_summary(found, MOST_BYTES - written))
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{what}: {error.strerror}") from None
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Results hold no cycles, and looking for some takes a third of the time of a large report."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
