@@ -1,0 +1,40 @@
+"""``python -m ttci.action plan|test|report``: one step; its inputs are in the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttci.action import steps
+from ttci.action.files import print_error, write_outputs
+from ttci.action.inputs import read_inputs
+from ttci.errors import ExitCode, TtciError
+from ttci.report.verdict import VERDICTS
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do one step; returns its exit code, which is 0 wherever a later step has the verdict."""
+    [step] = arguments
+    run_code = ExitCode(int(os.environ.get("TTCI_RUN_EXIT_CODE") or ExitCode.OK))
+    try:
+        inputs = read_inputs(os.environ)
+        if step == "plan":
+            seconds = os.environ.get("TTCI_SECONDS")
+            steps.plan_jobs(inputs, Path(seconds) if seconds else None)
+        elif step == "test":
+            steps.test(inputs)
+        else:
+            steps.report(inputs, run_code)
+    except TtciError as error:
+        if run_code != error.exit_code:  # else the step before has said it
+            print_error(str(error))
+        if step == "plan":
+            return error.exit_code
+        write_outputs({"exit-code": int(error.exit_code), "verdict": VERDICTS[error.exit_code]})
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
