@@ -354,7 +354,7 @@ def test_python_that_is_there_is_used_where_none_is_asked_for(
         ("never", 2, "passed", "wrong-input", 2),
         ("never", 5, "nothing", "nothing-matched", 5),
         ("failure", 0, "nothing", "nothing-matched", 5),
-        ("failure", 1, "error", "error", 1),
+        ("failure", 1, "error", "failed", 1),
     ],
 )
 def test_fail_on_decides_the_end_and_not_the_verdict(

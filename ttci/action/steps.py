@@ -86,7 +86,7 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
     ends_with = worst([code, *({run_code} & _COUNTS[inputs.fail_on])])
     write_outputs(
         {
-            "verdict": VERDICTS[worst([run_code, *found.codes])],
+            "verdict": VERDICTS[worst([run_code, found.exit_code])],
             "passed": found.outcomes.get("passed", 0),
             "failed": found.outcomes.get("failed", 0),
             "errors": found.outcomes.get("error", 0),
@@ -106,11 +106,6 @@ class _Report(BaseModel):
     exit_code: ExitCode
     outcomes: dict[str, int] = {}
     verdicts: dict[str, int] = {}
-
-    @property
-    def codes(self) -> list[ExitCode]:
-        """What it ends with, and what a check ends with that could not be judged."""
-        return [self.exit_code, *([ExitCode.MACHINERY] if self.outcomes.get("error") else [])]
 
 
 def _write_plan(folder: Path, jobs: Sequence[Job], left: Sequence[tuple[object, str | None]]) -> None:
