@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.absent import absent
+
 SCRIPTS = Path(__file__).parent / "github"
 _IN_TEXT = re.compile(r"\$\{\{((?:'(?:[^']|'')*'|[^'])*?)\}\}", re.DOTALL)
 _HAS_STATUS = re.compile(r"\b(success|failure|cancelled|always)\(\)")
@@ -24,7 +26,8 @@ class Expressions:
     @classmethod
     def install(cls, folder: Path) -> Expressions:
         """Install it as its lock file says."""
-        assert shutil.which("npm"), "these tests need Node.js 20 or newer with npm, from nodejs.org"
+        if shutil.which("npm") is None:
+            absent("the action is tested with Node.js 20 or newer and npm, from nodejs.org")
         for name in ("package.json", "package-lock.json", "evaluate.mjs"):
             shutil.copy(SCRIPTS / name, folder)
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
