@@ -162,7 +162,7 @@ def test_variable_that_makes_ttnn_open_something_else_is_told(
 
 def test_missing_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(TorchDeviceEntry(backend="torch")) == []
-    monkeypatch.setattr("ttci.needs.installed_version", lambda _: None)
+    monkeypatch.setattr("ttci.environment.installed_version", lambda _: None)
     (need,) = package_needs(TorchDeviceEntry(backend="torch"))
     assert str(need) == "torch is not installed in this Python; python -m pip install 'ttci[torch]'"
 

@@ -7,12 +7,14 @@ import platform
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ttci.environment import installed_version
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
-from ttci.toolchain import INSTALL_COMMAND, ToolState, sfpi_state, ttsim_state
-from ttci.toolchain.release import ttnn_package
+
+if TYPE_CHECKING:
+    from ttci.toolchain import ToolState
 
 OLDEST_TTNN = (0, 81)  # older ones have too few goldens
 TTNN_PYTHONS = ("3.10", "3.12")  # that it has wheels for
@@ -42,6 +44,9 @@ def needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> list[Need]:
 
 def package_needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> Iterator[Need]:
     """The packages that this Python lacks; nox makes an environment that has them."""
+    from ttci.environment import installed_version  # as the tools below: `ttci list` starts without
+    from ttci.toolchain.release import ttnn_package
+
     if device.backend == "torch":
         if installed_version("torch") is None:
             yield Need("torch is not installed in this Python", _INSTALL.format("torch"))
@@ -67,7 +72,7 @@ def host_needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> Iterator[Need]:
             yield Need(what, f"unset {variable}")
     if device.target == "silicon" and not Path("/dev/tenstorrent").exists():
         yield Need("there is no Tenstorrent board on this host (no /dev/tenstorrent)")
-    if ttnn_package() is not None:  # which releases are wanted is stated by ttnn
+    if device.target == "simulator" or compiles_kernels(device):
         yield from _tool_needs(device)
 
 
@@ -77,6 +82,10 @@ def compiles_kernels(device: TtnnDeviceEntry) -> bool:
 
 
 def _tool_needs(device: TtnnDeviceEntry) -> Iterator[Need]:
+    if find_spec("ttnn") is None:  # which releases are wanted is stated by ttnn
+        return
+    from ttci.toolchain import sfpi_state, ttsim_state
+
     if device.target == "simulator":
         yield from _lacking(ttsim_state(device.chip), "ttsim")
     if compiles_kernels(device):
@@ -84,6 +93,8 @@ def _tool_needs(device: TtnnDeviceEntry) -> Iterator[Need]:
 
 
 def _lacking(state: ToolState, tool: str) -> Iterator[Need]:
+    from ttci.toolchain import INSTALL_COMMAND
+
     get = f"{INSTALL_COMMAND} {tool}"
     if not state.is_here:
         yield Need(str(state.missing).removesuffix(f"; {get} gets it"), get)

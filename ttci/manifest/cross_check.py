@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ttci.errors import did_you_mean, quoted
-from ttci.manifest.kernels import kernel_mistakes
 from ttci.manifest.lines import Keys
 from ttci.manifest.schema import BOARDS, SIMULATED_BOARDS
 from ttci.manifest.source import parse_source
@@ -29,8 +28,7 @@ def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, s
         for device in _table(entry.get("targets")):
             if device not in devices:
                 yield ("models", model, "targets", device), _unknown_device(device, devices)
-        for kernel, table in _table(entry.get("kernels")).items():
-            yield from kernel_mistakes(("models", model, "kernels", kernel), _table(table))
+        yield from _check_kernels(("models", model, "kernels"), _table(entry.get("kernels")))
 
 
 def _check_trace(keys: Keys, device: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
@@ -52,6 +50,14 @@ def _check_target(keys: Keys, entry: Mapping[str, Any]) -> Iterator[tuple[Keys, 
         yield (*keys, "board"), f"the simulator has one chip, and {board} has more; there is: {there_is}"
     if target in ("silicon", "simulator") and "kernels" in entry:
         yield (*keys, "kernels"), "is for mocks; on silicon and the simulator every kernel is compiled"
+
+
+def _check_kernels(keys: Keys, kernels: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    if kernels:
+        from ttci.manifest.kernels import kernel_mistakes  # what each operation takes
+
+        for name, table in kernels.items():
+            yield from kernel_mistakes((*keys, name), _table(table))
 
 
 def _check_source(keys: Keys, source: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
