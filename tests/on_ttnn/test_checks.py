@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
+from one_process import printed_by  # type: ignore[import-not-found]  # beside this file
 
 TILE_BYTES = 1088  # of bfloat8_b: 1024 numbers of a byte, and 64 shared exponents
-CHILD = Path(__file__).with_name("checked.py")
 
 
-@cache
-def found(what: str, folder: Path, board: str = "n150") -> Any:
-    """What CHILD finds, in a process of its own: ttnn opens one board a process."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        [sys.executable, str(CHILD), what, board],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith(("[", "{")) or line.isdecimal()]
-    return json.loads(line)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("project")
-
-
-def results(what: str, folder: Path, board: str = "n150") -> dict[str, dict[str, Any]]:
-    by_id = {result["id"].partition("/")[2]: result for result in found(what, folder, board)}
+def results(what: str, board: str = "n150") -> dict[str, dict[str, Any]]:
+    by_id = {result["id"].partition("/")[2]: result for result in printed_by("checked.py", what, board)}
     for result in by_id.values():
         result["by_name"] = {m["name"]: m for m in result["measurements"]}
     return by_id
 
 
-def test_memory_of_swiglu_equals_the_hand_count_within_one_percent(folder: Path) -> None:
+def test_memory_of_swiglu_equals_the_hand_count_within_one_percent() -> None:
     weights = 3 * (4096 * 14336 // 1024) * TILE_BYTES
     activations = 2 * 32 * (4096 + 3 * 14336)  # bfloat16: input, gate, up and their product
-    measured = results("memory", folder)["fits[memory]"]["by_name"]
+    measured = results("memory")["fits[memory]"]["by_name"]
     assert measured["memory_mb"]["value"] * 1e6 == pytest.approx(weights + activations, rel=0.01)
     assert measured["dram_mb"]["value"] == measured["memory_mb"]["value"]
     assert measured["dram_mb"]["capacity"] == pytest.approx(12_872.318208)
     assert 0 < measured["l1_per_core_kb"]["value"] < measured["l1_per_core_kb"]["capacity"] == 1393.312
 
 
-def test_what_does_not_fit_fails_with_how_many_bytes_are_missing(folder: Path) -> None:
-    result = results("memory", folder)["too_large[memory]"]
+def test_what_does_not_fit_fails_with_how_many_bytes_are_missing() -> None:
+    result = results("memory")["too_large[memory]"]
     assert result["outcome"] == "failed"
     assert result["message"] == (
         "ttnn.multiply of (1, 140000, 14336), (1, 140000, 14336) does not fit: 504,043,008 bytes are "
@@ -66,15 +38,15 @@ def test_what_does_not_fit_fails_with_how_many_bytes_are_missing(folder: Path) -
 
 
 @pytest.mark.parametrize("board", ["n150", "n300", "t3k", "p100", "p150"])
-def test_the_capacity_of_a_board_is_what_ttnn_hands_out(folder: Path, board: str) -> None:
-    ttnns, ours = found("capacity", folder, board)
+def test_the_capacity_of_a_board_is_what_ttnn_hands_out(board: str) -> None:
+    ttnns, ours = printed_by("checked.py", "capacity", board)
     assert ttnns == ours
 
 
 @pytest.mark.parametrize("board", ["n150", "n300"])
 @pytest.mark.parametrize(("test", "length"), [("heads", 256), ("layer", 64)])
-def test_a_decode_step_is_right_on_a_mock_board(folder: Path, board: str, test: str, length: int) -> None:
-    by_id = results("decode", folder, board)
+def test_a_decode_step_is_right_on_a_mock_board(board: str, test: str, length: int) -> None:
+    by_id = results("decode", board)
     correctness = by_id[f"{test}[correctness]"]
     assert correctness["outcome"] == "passed"
     assert 0.999 < correctness["by_name"]["correlation"]["value"] < 1
@@ -83,21 +55,21 @@ def test_a_decode_step_is_right_on_a_mock_board(folder: Path, board: str, test: 
     assert by_id[f"{test}[memory]"]["outcome"] == "passed"
 
 
-def test_a_device_that_times_gives_tokens_a_second(folder: Path) -> None:
-    timed = results("timing", folder)["heads[performance]"]
+def test_a_device_that_times_gives_tokens_a_second() -> None:
+    timed = results("timing")["heads[performance]"]
     assert timed["outcome"] == "passed"
     latency_ms = timed["by_name"]["latency_ms"]["value"]
     assert timed["by_name"]["tokens_per_s_per_user"]["value"] == pytest.approx(1000 / latency_ms)
 
 
-def test_programs_compiled_while_it_is_timed_are_an_error(folder: Path) -> None:
-    result = results("timing", folder)["compiles[performance]"]
+def test_programs_compiled_while_it_is_timed_are_an_error() -> None:
+    result = results("timing")["compiles[performance]"]
     assert result["outcome"] == "error"
     assert "programs were compiled while the call was timed" in result["message"]
 
 
-def test_a_module_that_is_ttnn_already_is_judged_by_its_torch_reference(folder: Path) -> None:
-    by_id = results("ttnn", folder)
+def test_a_module_that_is_ttnn_already_is_judged_by_its_torch_reference() -> None:
+    by_id = results("ttnn")
     assert by_id["already[correctness]"]["outcome"] == "passed"
     assert by_id["wrong[correctness]"]["outcome"] == "failed"
     assert "scaled by 1.499" in by_id["wrong[correctness]"]["message"]
@@ -105,11 +77,11 @@ def test_a_module_that_is_ttnn_already_is_judged_by_its_torch_reference(folder: 
     assert by_id["already[memory]"]["by_name"]["dram_mb"]["value"] * 1e6 == weight + 2 * value
 
 
-def test_an_implementation_that_a_user_keeps_keeps_its_values(folder: Path) -> None:
-    by_id = results("ttnn", folder)
+def test_an_implementation_that_a_user_keeps_keeps_its_values() -> None:
+    by_id = results("ttnn")
     assert by_id["keeps[correctness]"]["outcome"] == "passed"
     assert by_id["keeps_still[correctness]"]["outcome"] == "passed"
 
 
-def test_the_values_of_a_test_are_forgotten_when_it_is_released(folder: Path) -> None:
-    assert found("released", folder) == 0
+def test_the_values_of_a_test_are_forgotten_when_it_is_released() -> None:
+    assert printed_by("checked.py", "released", "n150") == 0
