@@ -26,11 +26,11 @@ sys.path.insert(0, str(ROOT))
 
 from ttci.errors import TtciError  # noqa: E402
 from ttci.manifest import load_manifest  # noqa: E402
+from ttci.needs import TTNN_PYTHONS  # noqa: E402
 from ttci.pair_folder import PairFolder  # noqa: E402
 from ttci.plan import Plan, plan  # noqa: E402
 from ttci.report.planned import write_planned  # noqa: E402
 
-TTNN_PYTHONS = ("3.12", "3.10")  # that it has wheels for, the preferred one first
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 nox.needs_version = ">=2025.2"
@@ -68,10 +68,11 @@ def base_python(session: nox.Session, extra: str) -> str:
     """A Python that the environment can be made with: for ttnn one of those it has wheels for."""
     if extra != "ttnn":
         return sys.executable
-    found = next(filter(runs, map("python{}".format, TTNN_PYTHONS)), None)
+    preferred_first = TTNN_PYTHONS[::-1]
+    found = next(filter(runs, map("python{}".format, preferred_first)), None)
     if found is None:
         session.error(
-            f"ttnn needs Python {' or '.join(TTNN_PYTHONS)}, and neither is on the PATH; install one"
+            f"ttnn needs Python {' or '.join(preferred_first)}, and neither is on the PATH; install one"
         )
     return found
 
@@ -106,7 +107,7 @@ def models(session: nox.Session) -> None:
     for job in jobs.here:
         session.notify(f"pair({job.pair})", pytest_args)
     absent = [job for job in jobs.jobs if job.missing]
-    for job in absent if devices else ():
+    for job in jobs.absent(devices):
         PairFolder(ROOT / "reports" / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
     if not jobs.here or (devices and absent):
         session.error("not available: " + "; ".join(f"{job.pair}: {job.missing}" for job in absent))

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
-    *("errors", "cache", "toolchain", "manifest", "environment", "needs", "plan", "results", "unfinished"),
+    *("errors", "files", "cache", "toolchain", "manifest", "environment", "needs", "plan"),
+    *("results", "unfinished"),
     *("report", "export", "history", "packing"),
     *("board_lock", "failure_limit", "progress", "child", "pair_folder", "pair_process", "run"),
     "action",

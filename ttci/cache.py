@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,18 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 def cache_folder() -> Path:
     """Where ttci keeps what it makes or downloads: ``TTCI_CACHE``, else the user's cache."""
     return Path(os.environ.get("TTCI_CACHE") or user_cache_path("ttci"))
+
+
+@contextmanager
+def made_whole(path: Path) -> Iterator[Path]:
+    """A place to make `path` in, which is there whole or not at all; for the holder of its lock alone."""
+    prefix = f".{path.name}."
+    for left_over in path.parent.glob(f"{prefix}*"):  # of a process that was killed
+        shutil.rmtree(left_over, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch:
+        made = Path(scratch) / path.name
+        yield made
+        made.rename(path)
 
 
 @contextmanager

@@ -120,9 +120,8 @@ def run(options: Namespace) -> ExitCode:
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
         print(f"\n{pair_table(runs)}")
-    for job in jobs.jobs:
-        if job.missing and options.devices:
-            PairFolder(options.report_dir / str(job.pair)).leave_unavailable(str(job.pair), job.missing)
+    for job in jobs.absent(options.devices):
+        PairFolder(options.report_dir / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
     return worst(codes + unreadable + _absent(jobs, options.devices))
 
 

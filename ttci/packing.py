@@ -90,9 +90,7 @@ def read_seconds(path: Path) -> dict[str, float]:
     """
     if path.is_dir():
         runs = [entry.run for entry in collect([path]).pairs]
-        return {
-            run.pair: (run.finished - run.started).total_seconds() for run in runs if run and run.finished
-        }
+        return {run.pair: _seconds(run.started, run.finished) for run in runs if run and run.finished}
     try:
         report = _Report.model_validate_json(path.read_bytes())
     except OSError as error:

@@ -45,6 +45,10 @@ class Plan:
         """The jobs that this host can run."""
         return tuple(job for job in self.jobs if job.missing is None)
 
+    def absent(self, devices: Sequence[str]) -> tuple[Job, ...]:
+        """The jobs whose device was asked for by name, among `devices`, and is not here."""
+        return tuple(job for job in self.jobs if job.missing and devices)
+
     @property
     def not_run_here(self) -> tuple[tuple[Pair, str], ...]:
         """Every pair that does not run on this host, with the reason."""

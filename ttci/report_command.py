@@ -12,10 +12,10 @@ from pathlib import Path
 
 from ttci.errors import ExitCode, InputError, NothingMatchedError
 from ttci.export.write import export_report
+from ttci.files import write_whole
 from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
-from ttci.report.files import write_whole
 from ttci.report.find import is_pair_folder
 from ttci.report.findings import findings
 from ttci.report.html import write_html

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ttci.errors import ExitCode, MachineryError
+from ttci.files import write_whole
 
 SCHEMA = 1
 DEFAULT_TOLERANCE = 0.05  # a fraction of the target
@@ -201,13 +201,7 @@ def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None
     head = run.model_copy(update={"results": ()}).model_dump_json(by_alias=True)
     text = f"{head.removesuffix('[]}')}[{','.join(encoded_results)}]}}"  # results are the last field
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, [text.encode()])
 
 
 def read_run(path: Path) -> Run:

@@ -21,7 +21,7 @@ class Choice:
     @property
     def absent(self) -> tuple[Job, ...]:
         """Those of its pairs whose device was asked for by name and is not here."""
-        return tuple(job for job in self.plan.jobs if job.missing and self.devices)
+        return self.plan.absent(self.devices)
 
 
 def choose(manifest: Manifest, words: Sequence[str], devices: Sequence[str]) -> list[Choice]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ttci.errors import InputError
+from ttci.report.annotations import escape_data
 
 
 def write_outputs(values: Mapping[str, object]) -> None:
@@ -38,9 +39,5 @@ def commands_stopped() -> Iterator[None]:
 
 
 def print_error(message: str) -> None:
-    """Print `message` as an annotation of the run, on one line as its rules ask.
-
-    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-    """
-    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    print(f"::error title=ttci::{escaped}", flush=True)
+    """Print `message` as an annotation of the run."""
+    print(f"::error title=ttci::{escape_data(message)}", flush=True)

@@ -19,8 +19,8 @@ from ttci.action.inputs import Inputs
 from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
 from ttci.manifest import load_manifest
 from ttci.packing import PackedJob, pack, read_seconds
+from ttci.pair_folder import PairFolder
 from ttci.plan import Job
-from ttci.report.ended import write_ended
 from ttci.report.planned import write_planned
 from ttci.report.verdict import VERDICTS
 
@@ -58,8 +58,7 @@ def test(inputs: Inputs) -> None:
             raise NothingMatchedError(_nothing_here(left_out(choices)))
         _write_plan(inputs.report_dir, [*jobs, *absent], left_out(choices))
         for job in absent:
-            pair = str(job.pair)
-            write_ended(inputs.report_dir / pair, pair, ExitCode.UNAVAILABLE, job.missing or "")
+            PairFolder(inputs.report_dir / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
         with commands_stopped():
             _install(jobs)
             codes = [_run(choice, inputs) for choice in choices]

@@ -14,8 +14,8 @@ from ttci.export.bencher import as_bencher
 from ttci.export.github_action_benchmark import as_github_action_benchmark
 from ttci.export.points import points
 from ttci.export.tt_benchmark_run import benchmark_run
+from ttci.files import write_whole
 from ttci.report.collect import Report
-from ttci.report.files import write_whole
 
 
 def export_report(

@@ -33,7 +33,7 @@ def _of_level(level: str, found: Sequence[Finding]) -> list[str]:
         return [_line(level, finding) for finding in found]
     shown = [_line(level, finding) for finding in found[: MOST_OF_A_LEVEL - 1]]
     more = f"and {len(found) - len(shown):,} more in the summary"
-    return [*shown, f"::{level} title=ttci::{_escape_data(more)}"]
+    return [*shown, f"::{level} title=ttci::{escape_data(more)}"]
 
 
 def _line(level: str, finding: Finding) -> str:
@@ -44,10 +44,10 @@ def _line(level: str, finding: Finding) -> str:
     text = finding.text or "no reason was given"
     if len(text) > _MOST_CHARACTERS:
         text = f"{text[: _MOST_CHARACTERS - 1]}…"
-    return f"::{level} {stated}::{_escape_data(text)}"
+    return f"::{level} {stated}::{escape_data(text)}"
 
 
-def _escape_data(text: str) -> str:
+def escape_data(text: str) -> str:
     """By the rules of workflow commands; % first, or the others' would be escaped again.
 
     Characters at which other readers of the log break a line are replaced.
@@ -58,4 +58,4 @@ def _escape_data(text: str) -> str:
 
 
 def _escape_property(text: str) -> str:
-    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
+    return escape_data(text).replace(":", "%3A").replace(",", "%2C")

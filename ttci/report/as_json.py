@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,13 +24,12 @@ def encode_report(report: Report) -> Iterator[str]:
 
 
 def _head(report: Report) -> dict[str, Any]:
-    verdicts = Counter(m.verdict for entry in report.pairs for r in entry.results for m in r.measurements)
     return {
         "schema": SCHEMA,
         "verdict": verdict_word(report),
         "exit_code": int(report.exit_code),
         "outcomes": {str(outcome): count for outcome, count in report.outcomes.items()},
-        "verdicts": {str(verdict): count for verdict, count in verdicts.items()},
+        "verdicts": {str(verdict): count for verdict, count in report.verdicts.items()},
         "problems": list(map(_problem, report.problems)),
         "left_out": [entry.model_dump() for entry in report.left_out],
     }

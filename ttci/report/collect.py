@@ -21,7 +21,7 @@ from ttci.report.files import check_readable
 from ttci.report.find import pair_folders, pair_named, plan_files
 from ttci.report.oneline import one_line
 from ttci.report.planned import LeftOut, Planned, read_planned
-from ttci.results import Outcome, Result, Run, exit_code, read_run
+from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
 
 MOST_BYTES = 256 * 2**20  # of every run.json together; they take a few times that in memory
 
@@ -94,6 +94,11 @@ class Report:
         """How often each outcome was reached, every problem included."""
         own = Counter(problem.outcome for problem in self.problems)
         return sum((entry.outcomes for entry in self.pairs), start=own)
+
+    @cached_property
+    def verdicts(self) -> Counter[Verdict]:
+        """How often each verdict was reached."""
+        return Counter(m.verdict for entry in self.pairs for r in entry.results for m in r.measurements)
 
     @cached_property
     def exit_code(self) -> ExitCode:

@@ -12,7 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ttci.errors import ExitCode, MachineryError
-from ttci.report.files import read_bounded, write_whole
+from ttci.files import write_whole
+from ttci.report.files import read_bounded
 
 FILE_NAME = "ended.json"
 

@@ -1,9 +1,7 @@
-"""Files that a report reads and writes: bounded, inside their folder, whole or not at all."""
+"""Files that a report reads: bounded, and inside their folder."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from ttci.errors import MachineryError, quoted
@@ -38,18 +36,6 @@ def read_bounded(path: Path, folder: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise MachineryError(f"{path}: cannot be read: {_reason(error)}") from None
-
-
-def write_whole(path: Path, parts: Iterable[bytes]) -> None:
-    """Write `parts` to `path` one after the other, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.writelines(parts)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _reason(error: Exception) -> str:

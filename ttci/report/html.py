@@ -15,8 +15,8 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from ttci.files import write_whole
 from ttci.report.collect import Report
-from ttci.report.files import write_whole
 from ttci.report.page_data import page_data
 from ttci.report.verdict import verdict_line, verdict_word
 

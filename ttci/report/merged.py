@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttci.errors import MachineryError
+from ttci.files import write_whole
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.files import read_bounded, write_whole
+from ttci.report.files import read_bounded
 from ttci.report.junit import case_of, problem_case
 from ttci.results import Outcome
 

@@ -14,8 +14,9 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ttci.errors import InputError, MachineryError, quoted
+from ttci.files import write_whole
 from ttci.manifest import Pair
-from ttci.report.files import read_bounded, write_whole
+from ttci.report.files import read_bounded
 
 FILE_NAME = "plan.json"
 SCHEMA = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 from ttci.errors import ExitCode
@@ -27,7 +26,7 @@ def verdict_word(report: Report) -> str:
 
 def verdict_line(report: Report) -> str:
     """The verdict and what it is made of: nothing that was counted is silent."""
-    verdicts = Counter(m.verdict for entry in report.pairs for r in entry.results for m in r.measurements)
+    verdicts = report.verdicts
     outcomes = report.outcomes
     counted = [f"{outcomes[outcome]:,} {outcome}" for outcome in Outcome]
     counted += [f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict]]

@@ -109,14 +109,17 @@ class PreparedTest:
 
     def forward(self) -> Any:
         """One forward pass on the device, begun when it returns."""
-        with torch.no_grad():
-            return self.device_inputs.call(self.run_on_device)
+        return self._forward(self.device_inputs)
 
     def _forward(self, inputs: Inputs) -> Any:
         with torch.no_grad():
-            output = inputs.call(self.run_on_device)
+            return inputs.call(self.run_on_device)
+
+    def _outputs(self, inputs: Inputs) -> list[Tensor]:
+        """Of a forward pass, on the host."""
+        output = self._forward(inputs)
         self.device.synchronize()
-        return output
+        return self._read(output)
 
     def peak_memory(self) -> PeakMemory:
         """Of a forward pass; what was made ready is forgotten, as its values may not be known."""
@@ -132,8 +135,8 @@ class PreparedTest:
         references = self.references
         used, untouched = self._put_on_device(), self._put_on_device()
         # Copied at once: an output may be an input or a buffer, which a call may change.
-        outputs = [tensor.clone() for tensor in self._read(self._forward(used))]
-        second_outputs = self._read(self._forward(self._put_on_device()))
+        outputs = [tensor.clone() for tensor in self._outputs(used)]
+        second_outputs = self._outputs(self._put_on_device())
         before = self._read([untouched.positional, untouched.keyword])
         after = self._read([used.positional, used.keyword])
         return Observed(outputs, second_outputs, references, before, after)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ttci.cache import NO_ROOM, cache_folder, plain_cache_errors
+from ttci.cache import NO_ROOM, cache_folder, made_whole, plain_cache_errors
 from ttci.errors import ExitCode, InputError, MachineryError, did_you_mean, quoted
 from ttci.toolchain.download import Progress, download
 from ttci.toolchain.release import TOOLS, Release
@@ -93,20 +91,15 @@ def _lock(release: Release) -> Iterator[None]:
 def _make(release: Release) -> None:
     """Fetch and make the folder; only the lock's holder gets here."""
     part = release.folder.with_name(f"{release.folder.name}.part")
-    scratch_prefix = f".{release.folder.name}."
-    for left_over in part.parent.glob(f"{scratch_prefix}*"):  # of a process that was killed
-        shutil.rmtree(left_over, ignore_errors=True)
     try:
-        with _shown_progress(release) as progress:
-            download(release.url, release.sha256(), part, progress)
-        with tempfile.TemporaryDirectory(dir=part.parent, prefix=scratch_prefix) as scratch:
-            made = Path(scratch) / release.folder.name
+        with made_whole(release.folder) as made:
+            with _shown_progress(release) as progress:
+                download(release.url, release.sha256(), part, progress)
             try:
                 release.fill(made, part)
             except MachineryError:  # what was downloaded is no good, now or later
                 part.unlink()
                 raise
-            made.rename(release.folder)
         part.unlink()
     except OSError as error:
         if error.errno in NO_ROOM:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
-from ttci.cache import cache_folder, plain_cache_errors
+from ttci.cache import cache_folder, made_whole, plain_cache_errors
 from ttci.devices.ttnn.boards import Board
 from ttci.devices.ttnn.standin import install_stand_in
 from ttci.environment import installed_version
@@ -129,16 +127,6 @@ def _made_once(name: str, make: Callable[[Path], object]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):
             if not path.exists():
-                _make_whole(path, make)
+                with made_whole(path) as made:
+                    make(made)
     return path
-
-
-def _make_whole(path: Path, make: Callable[[Path], object]) -> None:
-    """Only the lock's holder gets here."""
-    prefix = f".{path.name}."
-    for left_over in path.parent.glob(f"{prefix}*"):  # of a process that was killed
-        shutil.rmtree(left_over, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch:
-        made = Path(scratch) / path.name
-        make(made)
-        made.rename(path)
