@@ -29,6 +29,7 @@ from ttci.report.ended import read_ended
 from ttci.report.junit import merge_junit
 from ttci.results import read_run
 from ttci.run import PairFolder, run_pair
+from ttci.unfinished import running
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -312,15 +313,32 @@ def ended(pid: int) -> bool:
     return False
 
 
+def running_below(folder: Path) -> set[str]:
+    """The checks that a run.json there says are running: a worker's word for it takes a moment."""
+    runs = [read_run(path) for path in folder.rglob("run.json")]
+    return {
+        result.id.rpartition("/")[2] for run in runs for result in run.results if result == running(result.id)
+    }
+
+
 @pytest.fixture
-def hung(shared: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the process that hangs writes its child's id; an hour passes as soon as it does."""
+def hung(shared: Project, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the process that hangs writes its child's id; an hour passes once its begin is known."""
     child = shared.path / "models of mine/child.txt"
     child.unlink(missing_ok=True)
 
+    passed_s = [0]
+
     def clock() -> float:
         """However long it took to get there."""
-        return time.monotonic() + (3600 if child.exists() and child.read_text() else 0)
+        if (
+            not passed_s[0]
+            and child.exists()
+            and child.read_text()
+            and "second[memory]" in running_below(here)
+        ):
+            passed_s[0] = 3600
+        return time.monotonic() + passed_s[0]
 
     for module in ("child", "progress", "pair_process", "run"):
         monkeypatch.setattr(f"ttci.{module}.time", SimpleNamespace(monotonic=clock))
