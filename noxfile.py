@@ -127,7 +127,7 @@ def pair(session: nox.Session, pair: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test ttci itself: [-- PYTEST ARGS]."""
-    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
     # Each worker's torch would otherwise take every core.
     session.run("pytest", "-n", "auto", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
@@ -149,14 +149,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types, strictly."""
-    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "types"))
+    session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "types"))
     session.run("mypy", "ttci", "models", "tests", "benchmarks", "noxfile.py", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure ttci against what people do by hand: -- NAME…, every benchmark where none is named."""
-    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
     names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("[a-z]*.py"))
     for name in names:
         python = environment(session, "ttnn") if name == "mock" else "python"

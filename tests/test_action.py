@@ -257,7 +257,9 @@ def test_wrong_input_ends_red_with_one_annotation_that_says_what_to_do(
     assert "Traceback" not in ended.job.log
 
 
-@pytest.mark.parametrize("name", ["models", "devices", "manifest", "pytest-args", "report-dir", "fail-on"])
+@pytest.mark.parametrize(
+    "name", ["models", "devices", "manifest", "pytest-args", "report-dir", "fail-on", "history", "confirm"]
+)
 @pytest.mark.parametrize("value", NASTY)
 def test_no_input_is_run_by_a_shell(
     use_action: Callable[..., Ended], runner_temp: Path, name: str, value: str

@@ -55,7 +55,7 @@ def test_missed_target_points_at_its_line_in_the_manifest() -> None:
     assert properties == {"file": file, "line": number, "title": f"{PAIR}/attention[performance]"}
     assert text == (
         "latency_ms missed its target: measured 6 ms, target 5 ms, limit 5.25 ms, "
-        "+20.0 % against the target\nfidelity of n150: silicon"
+        "+20.0% against the target\nfidelity of n150: silicon"
     )
 
 

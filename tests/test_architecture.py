@@ -15,18 +15,24 @@ PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
     *("errors", "files", "cache", "toolchain", "manifest", "environment", "needs", "plan"),
-    *("results", "unfinished"),
-    *("report", "export", "history", "packing"),
-    *("board_lock", "failure_limit", "progress", "child", "pair_folder", "pair_process", "run"),
+    *("results", "unfinished", "history", "drift"),
+    *("report", "export", "packing"),
+    *("board_lock", "failure_limit", "progress", "child", "pair_folder", "pair_process", "run", "confirm"),
     "action",
 )
 HEAVY = ("tensors", "checks", "devices", "modules", "testing")
-EDGES = ("tests", "plugin", "commands", "report_command", "cli", "__main__")
+EDGES = ("tests", "plugin", "commands", "report_command", "history_command", "cli", "__main__")
 ORDER = (*LIGHT, *HEAVY, *EDGES)
 # Which edge may import which: each is the way in to the next.
-BETWEEN_EDGES = {("plugin", "tests"), ("cli", "commands"), ("cli", "report_command"), ("__main__", "cli")}
-LIGHT_EDGES = ("commands", "report_command", "cli")
-FORBIDDEN_ON_THE_LIGHT_FLOOR = ("torch", "ttnn", "pytest", "numpy")
+BETWEEN_EDGES = {
+    ("plugin", "tests"),
+    *(("cli", command) for command in ("commands", "report_command", "history_command")),
+    ("__main__", "cli"),
+}
+LIGHT_EDGES = ("commands", "report_command", "history_command", "cli")
+FORBIDDEN_ON_THE_LIGHT_FLOOR = ("torch", "ttnn", "pytest")
+STATISTICS = ("numpy", "scipy", "ruptures")  # on the light floor: in drift alone, once something is judged
+STATISTICAL_MODULES = tuple(f"ttci.drift.{name}" for name in ("judge", "newest", "levels", "noise"))
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -92,6 +98,10 @@ def modules_of(rooms: tuple[str, ...]) -> list[str]:
     return [".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for f in files]
 
 
+def module_file(name: str) -> Path:
+    return ROOT.joinpath(*name.split(".")).with_suffix(".py")
+
+
 def loaded_by(modules: list[str]) -> set[str]:
     """The packages that a fresh Python has loaded after importing `modules`."""
     code = (
@@ -150,9 +160,20 @@ def test_command_line_imports_the_heavy_floor_in_functions_only() -> None:
 
 
 def test_light_modules_load_no_torch_no_ttnn_no_pytest() -> None:
-    modules = modules_of((*LIGHT, *LIGHT_EDGES))
+    modules = [name for name in modules_of((*LIGHT, *LIGHT_EDGES)) if name not in STATISTICAL_MODULES]
     assert "ttci.manifest.load" in modules
-    assert loaded_by(modules) & set(FORBIDDEN_ON_THE_LIGHT_FLOOR) == set()
+    assert loaded_by(modules) & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
+
+
+def test_on_the_light_floor_statistics_are_for_drift_alone() -> None:
+    wrong = [
+        str(entry)
+        for entry in IMPORTS
+        if room_of(entry.importer) in (*LIGHT, *LIGHT_EDGES)
+        and entry.module.partition(".")[0] in STATISTICS
+        and not any(entry.importer == module_file(name) for name in STATISTICAL_MODULES)
+    ]
+    assert wrong == []
 
 
 def test_plugin_loads_no_torch_before_an_option_asks_for_tests() -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from ttci.errors import InputError
-from ttci.manifest import Manifest, Target, TorchDeviceEntry, TtnnDeviceEntry, find_device, load_manifest
+from ttci.manifest import (
+    Manifest,
+    Target,
+    TestTargets,
+    TorchDeviceEntry,
+    TtnnDeviceEntry,
+    find_device,
+    load_manifest,
+)
 
 ROOT = Path(__file__).parents[1]
 FULL = """
@@ -159,3 +167,35 @@ def test_shipped_manifest_is_right() -> None:
     manifest = load_manifest(ROOT / "models_manifest.toml")
     assert list(manifest.models) == ["llama3", "qwen3", "mistral", "bert"]
     assert {device for model in manifest.models.values() for device in model.devices} <= set(manifest.devices)
+
+
+def test_history_that_is_not_named_is_none_and_a_twentieth_matters(tmp_path: Path) -> None:
+    history = load(tmp_path, FULL).history
+    assert (history.store, history.default_branch) == (None, None)
+    assert history.smallest_change("latency_ms") == 0.05
+
+
+@pytest.mark.parametrize(
+    "store", ["branch", "branch:figures", "folder:/srv/our figures", "folder:../kept", "off"]
+)
+def test_store_of_the_history_is_read(tmp_path: Path, store: str) -> None:
+    history = load(tmp_path, f'{FULL}[history]\nstore = "{store}"\ndefault-branch = "trunk"').history
+    assert (history.store, history.default_branch) == (store, "trunk")
+
+
+def test_smallest_change_is_one_for_all_or_by_metric(tmp_path: Path) -> None:
+    one = load(tmp_path, f"{FULL}[history]\nsmallest-change = 0.1").history
+    assert (one.smallest_change("latency_ms"), one.smallest_change("ops_per_s")) == (0.1, 0.1)
+    text = f"{FULL}[history]\nsmallest-change = {{ latency_ms = 0.1, memory_mb = 0.02 }}"
+    by_metric = load(tmp_path, text).history
+    changes = [
+        by_metric.smallest_change(name) for name in ("latency_ms", "memory_mb", "dram_mb", "ops_per_s")
+    ]
+    assert changes == [0.1, 0.02, 0.05, 0.05]
+
+
+def test_smallest_change_can_be_written_for_every_metric_that_ttci_measures(tmp_path: Path) -> None:
+    measured = [*TestTargets.model_fields.keys() - {"accuracy"}, "correlation"]
+    rows = "\n".join(f"{name} = 0.01" for name in measured)
+    history = load(tmp_path, f"{FULL}[history.smallest-change]\n{rows}").history
+    assert {history.smallest_change(name) for name in measured} == {0.01}

@@ -19,11 +19,51 @@ devices = ["cpu"]
 TARGETS = HEAD + "[models.a.targets.cpu.t]\n"
 TTNN = HEAD + '[devices.b]\nbackend = "ttnn"\n'
 TORCH = HEAD + '[devices.b]\nbackend = "torch"\n'
+HISTORY = HEAD + "[history]\n"
+STORES = 'is no place for a history; write store = "branch", "branch:NAME", "folder:PATH" or "off"'
+FULL_BRANCH = '8: history.default-branch: "" is empty; write default-branch = "main", say'
+FRACTIONS = (
+    "is not a fraction above 0 and below 1; write smallest-change = 0.05, say, "
+    "or { latency_ms = 0.05, memory_mb = 0.02 }"
+)
 NAMES = "use letters, digits, '_', '.', '+' and '-', the first a letter or a digit"
 TARGET_FORMS = "is not a target; write 5.0, say, or { value = 5.0, tolerance = 0.1 }"
 
 # The text, and what is said of it: the messages in order, without the file's name.
 MISTAKES: dict[str, tuple[str, list[str]]] = {
+    # The history.
+    "history key": (
+        HISTORY + 'stores = "off"',
+        ['7: history.stores: unknown key "stores"; did you mean "store"?'],
+    ),
+    "history that is no table": ("history = true\n" + HEAD, ["1: history: true is not a table"]),
+    "store": (
+        HISTORY + 'store = "ftp://x"\ndefault-branch = ""',
+        [f'7: history.store: "ftp://x" {STORES}', FULL_BRANCH],
+    ),
+    "store without a name": (HISTORY + 'store = "branch:"', [f'7: history.store: "branch:" {STORES}']),
+    "store that is no text": (HISTORY + "store = true", ["7: history.store: true is not a string"]),
+    **{
+        f"smallest change {value}": (
+            f"{HISTORY}smallest-change = {value}",
+            [f"7: history.smallest-change: {shown} {FRACTIONS}"],
+        )
+        for value, shown in {
+            "5": "5",
+            "0": "0",
+            "-0.1": "-0.1",
+            "true": "true",
+            "nan": "nan",
+            "[]": "[]",
+        }.items()
+    },
+    "smallest changes": (
+        HISTORY + "[history.smallest-change]\nlatency = 0.1\nmemory_mb = 2\ncorrelation = 0.1",
+        [
+            '8: history.smallest-change.latency: unknown key "latency"; did you mean "latency_ms"?',
+            f"9: history.smallest-change.memory_mb: 2 {FRACTIONS}",
+        ],
+    ),
     # Unknown keys, at each level.
     "top level": ("[device.x]\n", ['1: device: unknown key "device"; did you mean "devices"?']),
     "device key": (

@@ -159,6 +159,8 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
             "tolerance": 0.05,
             "verdict": "met",
             "capacity": None,
+            "reruns": [],
+            "quantiles": [],
         }
     ]
 

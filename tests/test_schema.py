@@ -53,6 +53,8 @@ def test_shipped_manifest_validates(validator: Any) -> None:
         CPU + 'dtype = "bfloat16"\nmax-tokens = 128\non-demand = true\nworkers = 2',
         MODEL + "[models.m.targets.cpu.t]\nlatency_ms = 5\nmemory_mb = { value = 512, tolerance = 0.1 }",
         '[devices.n150]\nbackend = "ttnn"\ntarget = "mock"\nboard = "n150"\nruns-on = ["a", "b"]',
+        CPU + '[history]\nstore = "branch:x"\ndefault-branch = "main"\nsmallest-change = 0.1',
+        CPU + "[history.smallest-change]\nlatency_ms = 0.1\nmemory_mb = 0.02",
     ],
 )
 def test_schema_and_reader_take_the_same_manifests(tmp_path: Path, validator: Any, text: str) -> None:
@@ -82,6 +84,9 @@ def test_schema_and_reader_take_the_same_manifests(tmp_path: Path, validator: An
         MODEL + "[models.m.targets.cpu.t]\nlatency_ms = true",
         MODEL + "[models.m.targets.cpu.t]\nlatency_ms = { value = 1, tolerance = -1 }",
         MODEL + "[models.m.targets.cpu.t]\nlatncy_ms = 1",
+        '[history]\nstore = "brunch"',
+        "[history]\nsmallest-change = 5",
+        "[history.smallest-change]\nlatncy_ms = 0.1",
     ],
 )
 def test_schema_and_reader_refuse_the_same_manifests(tmp_path: Path, validator: Any, text: str) -> None:

@@ -61,7 +61,7 @@ def test_verdict_comes_first_then_what_failed_then_the_models_then_the_details()
 def test_failed_target_shows_its_place_and_how_far_it_is_beyond_its_limit() -> None:
     (row,) = [line for line in render_summary(report_of(missed(PAIR, 10.5))).splitlines() if "🐢" in line]
     assert "models_manifest.toml:88" in row
-    assert "measured 10.5 ms, target 5 ms, limit 5.25 ms, +110.0 % against the target" in row
+    assert "measured 10.5 ms, target 5 ms, limit 5.25 ms, +110.0% against the target" in row
     assert row.endswith("| ██████████▶ 2.00x |")
 
 

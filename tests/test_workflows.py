@@ -11,11 +11,13 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.action_runner import Job, Outputs, read_yaml
 from tests.conftest import clean_environment
 from tests.github_expressions import Expressions
-from tests.pair_folders import leave, missed, run_of
+from tests.pair_folders import latency, leave, missed, result_of, run_of
+from tests.repositories import GIT, Repository, event, pull_request
 from ttci.results import Run
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +41,19 @@ devices = ["cpu", "n150"]
 source = "m.py"
 devices = ["n150"]
 """
+# Checkouts of jobs that fetch or push the history, and run nothing of what is checked out.
+KNOWING_COMMITS = "Check out the manifest, and what git knows of earlier commits"
+LEAVING_A_TOKEN = {
+    "models": [KNOWING_COMMITS],
+    "history": ["Check out the manifest, with what a push takes"],
+    "pages": [KNOWING_COMMITS],
+}
+# What a job may do that is more than reading: each in a workflow that a user calls by itself, for GitHub
+# refuses a call whose token may not do what any of its jobs asks for, whether or not that job runs.
+MORE_THAN_READING = {
+    ("history", "add"): {"contents": "write"},
+    ("pages", "deploy"): {"pages": "write", "id-token": "write"},
+}
 PIN = re.compile(r"uses: (?P<action>[\w-]+/[\w/-]+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v\d+\.\d+\.\d+)\n")
 
 
@@ -63,9 +78,10 @@ class TestEveryFile:
         scripts = [step["run"] for step in steps_of(read_yaml(path)) if "run" in step]
         assert all(script.count("\n") < 3 for script in scripts)
 
-    def test_checkout_leaves_no_token_behind(self, path: Path) -> None:
+    def test_checkout_leaves_no_token_behind_where_code_of_the_models_runs(self, path: Path) -> None:
         checkouts = [s for s in steps_of(read_yaml(path)) if s.get("uses", "").startswith("actions/checkout")]
-        assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+        leaving = [s["name"] for s in checkouts if s["with"]["persist-credentials"] is not False]
+        assert leaving == LEAVING_A_TOKEN.get(path.stem, [])
 
     def test_inputs_of_our_own_action_are_those_that_it_has(self, path: Path) -> None:
         own = [s for s in steps_of(read_yaml(path)) if s.get("uses", "").startswith("./")]
@@ -78,10 +94,23 @@ def test_one_commit_a_version_in_all_files() -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow_may_read_and_nothing_else(path: Path) -> None:
+def test_workflow_may_read_and_nothing_else_but_add_to_the_history_and_publish_it(path: Path) -> None:
     workflow = read_yaml(path)
     assert workflow["permissions"] == {}
-    assert all(job["permissions"] == {"contents": "read"} for job in workflow["jobs"].values())
+    for name, job in workflow["jobs"].items():
+        assert job["permissions"] == MORE_THAN_READING.get((path.stem, name), {"contents": "read"})
+
+
+@pytest.mark.parametrize("name", ["history", "pages"])
+def test_workflow_says_how_it_is_called_with_the_permissions_it_takes(name: str) -> None:
+    path = ROOT / ".github" / "workflows" / f"{name}.yml"
+    comment = re.findall("^#   (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    example = yaml.safe_load("\n".join(comment))[name]
+    asked: dict[str, str] = {}
+    for job in read_yaml(path)["jobs"].values():
+        asked |= job["permissions"]
+    assert example["permissions"] == asked
+    assert example["uses"].startswith(f"OWNER/ttci/.github/workflows/{name}.yml@")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -110,13 +139,15 @@ class FanOut:
         self.runner_temp = runner_temp
         self.workspace = workspace
         self.artifacts: dict[str, Path] = {}
+        self.said: dict[str, str] = {}  # of the event, by GitHub's runner
+        self.needs: dict[str, Any] = {}
         declared = MODELS["on"]["workflow_call"]["inputs"]
         self.inputs = {name: entry["default"] for name, entry in declared.items()}
         (workspace / ".ttci").symlink_to(ROOT)  # what the second checkout leaves
 
-    def job(self, name: str) -> tuple[Job, Outputs]:
+    def job(self, name: str, workflow: Any = MODELS) -> tuple[Job, Outputs]:
         """Run the steps of a job; how it ended, and its outputs."""
-        declared = MODELS["jobs"][name]
+        declared = workflow["jobs"][name]
         stand_ins = {
             "actions/checkout": nothing,
             "actions/setup-python": lambda _: {"python-path": sys.executable},
@@ -124,17 +155,21 @@ class FanOut:
             "actions/cache/save": nothing,
             "actions/upload-artifact": nothing,
             "actions/download-artifact": self._download,
+            "actions/upload-pages-artifact": nothing,
         }
         environment = clean_environment() | {"GITHUB_ACTIONS": "true", "RUNNER_TEMP": str(self.runner_temp)}
+        environment |= {"TTCI_CACHE": str(self.workspace / ".cache")} | self.said
         github = {"run_id": "7", "run_attempt": "1", "event_name": "pull_request"}
         job = Job(
             *(self.expressions, self.workspace, self.runner_temp, environment),
-            {"github": github, "inputs": self.inputs},
+            {"github": github, "inputs": self.inputs, "needs": self.needs},
             stand_ins,
             {"workflow_repository": "owner/ttci", "workflow_sha": "0" * 40},
         )
         job.run(declared["steps"])
-        return job, job.texts(declared["outputs"])
+        outputs = job.texts(declared.get("outputs", {}))
+        self.needs[name] = {"result": job.status, "outputs": outputs}
+        return job, outputs
 
     def matrix(self) -> list[dict[str, Any]]:
         """The entries that the plan comes to."""
@@ -171,8 +206,12 @@ class FanOut:
             leave(self.artifacts[name], run)
 
     def _download(self, inputs: Mapping[str, str]) -> Outputs:
-        prefix = inputs["pattern"].removesuffix("*")
         target = self.workspace / inputs["path"]
+        if "name" in inputs:
+            assert inputs["name"] == "ttci-report"
+            assert target.is_dir(), "the report's job has left it there"
+            return {}
+        prefix = inputs["pattern"].removesuffix("*")
         target.mkdir()
         for name, folder in self.artifacts.items():
             if name.startswith(prefix):
@@ -277,3 +316,90 @@ def test_seconds_of_a_torn_report_do_not_stop_a_plan(fan_out: FanOut) -> None:
     folder.mkdir()
     (folder / "report.json").write_text("{")
     assert len(fan_out.matrix()) == 3
+
+
+HISTORY = read_yaml(ROOT / ".github" / "workflows" / "history.yml")
+PAGES = read_yaml(ROOT / ".github" / "workflows" / "pages.yml")
+
+
+@pytest.fixture
+def repository(fan_out: FanOut, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The repository of the user, of which the workspace is a clone."""
+    made = Repository.make(tmp_path_factory.mktemp("repository"))
+    (made.clone / ".git").rename(fan_out.workspace / ".git")
+    return Repository(fan_out.workspace, made.remote)
+
+
+def reported(fan_out: FanOut, value: float = 5.0) -> tuple[Job, Outputs]:
+    """The report of a run of every pair."""
+    fan_out.matrix()
+    figures = [latency(value, None)]
+    pairs = ("a@cpu", "a@n150", "b@n150")
+    fan_out.leave(
+        *(run_of(pair, result_of(pair, check="performance", measurements=figures)) for pair in pairs)
+    )
+    return fan_out.job("report")
+
+
+def test_push_to_the_default_branch_is_added_by_a_workflow_of_its_own(
+    fan_out: FanOut, repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    fan_out.inputs |= {"history": "branch"}
+    fan_out.said = GIT | event(tmp_path_factory.mktemp("event"))
+    job, outputs = reported(fan_out)
+    assert (job.status, outputs["verdict"], outputs["history"]) == ("success", "passed", "write"), job.log
+    assert "no history yet" in job.summary
+    [checkout, *_] = [used for used in job.used if used.action == "actions/checkout"]
+    assert checkout.inputs == {"fetch-depth": "0", "persist-credentials": "true"}
+    added, _ = fan_out.job("add", HISTORY)
+    assert added.status == "success", added.log
+    assert len(repository.kept()) == 3, added.log
+    site, made = fan_out.job("site", PAGES)
+    assert (site.status, made["is-made"]) == ("success", "true"), site.log
+    assert [used.inputs for used in site.used if used.action == "actions/upload-pages-artifact"] == [
+        {"path": "ttci-site"}
+    ]
+    assert (fan_out.workspace / "ttci-site" / "index.html").is_file()
+
+
+def test_pull_request_of_a_fork_only_reads(
+    fan_out: FanOut, repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    fan_out.inputs |= {"history": "branch"}
+    fan_out.said = GIT | pull_request(tmp_path_factory.mktemp("event"))
+    job, outputs = reported(fan_out)
+    assert (job.status, outputs["history"], outputs["slower"]) == ("success", "read", "0"), job.log
+    added, _ = fan_out.job("add", HISTORY)
+    assert added.status == "success"
+    assert "not kept" in added.log
+    _, made = fan_out.job("site", PAGES)
+    assert made["is-made"] == "false"
+    assert repository.kept() == []
+
+
+def test_without_a_history_nothing_of_it_is_done(fan_out: FanOut) -> None:
+    job, outputs = reported(fan_out)
+    assert (outputs["history"], outputs["slower"]) == ("off", "")
+    [checkout, *_] = [used for used in job.used if used.action == "actions/checkout"]
+    assert checkout.inputs == {"fetch-depth": "1", "persist-credentials": "false"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "history"),
+    [
+        ({}, "off"),
+        ({"history": "branch"}, "off"),
+        ({"history": "branch", "confirm": True}, "branch"),
+        ({"confirm": True}, ""),  # as the manifest says
+    ],
+)
+def test_jobs_of_pairs_read_the_history_only_to_confirm(
+    fan_out: FanOut, inputs: dict[str, Any], history: str
+) -> None:
+    [test] = [step for step in MODELS["jobs"]["run"]["steps"] if step["uses"] == "./.ttci"]
+    context = {"inputs": fan_out.inputs | inputs}
+    given = {name: str(test["with"][name]) for name in ("history", "history-add")}
+    assert fan_out.expressions.texts(given, context, "success") == {
+        "history": history,
+        "history-add": "false",
+    }

@@ -13,12 +13,15 @@ from typing import TypeAlias
 from ttci import __version__, commands
 from ttci.errors import ExitCode, TtciError
 from ttci.export import FORMATS
+from ttci.history import IMPORT_FORMATS, KEEP, SOURCE_HELP, STORE_HELP
 from ttci.manifest import DEFAULT_PATH
 from ttci.report import FAIL_ON
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_STATED = "store under [history] of the manifest"
+_ELSE_OFF = f"{SOURCE_HELP}; default: {_STATED}, else off"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     run = _command(subparsers, "run", "run pairs here; arguments after -- go to pytest", commands.run)
     _add_choice(run)
     run.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR")
+    run.add_argument(
+        "--confirm",
+        action="store_true",
+        help="rerun what looks slower than its history before it is called so",
+    )
+    _add_history_source(run, _ELSE_OFF)
 
     planning = _command(subparsers, "plan", "which pairs run, where, and which do not", commands.plan_jobs)
     _add_choice(planning)
@@ -99,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_report(subparsers)
     _add_export(subparsers)
+
+    _add_history(subparsers)
 
     doctor = _command(
         subparsers, "doctor", "what is installed here and what each device lacks", commands.doctor
@@ -133,9 +144,11 @@ def _add_report(subparsers: Subparsers) -> None:
         "--fail-on",
         choices=FAIL_ON,
         default="failure",
-        help="failure: whatever is not well; regression: missed targets and what could not be judged or was "
-        "not there, but not wrong numbers; never: only a report that could not be made. Default: %(default)s",
+        help="failure: whatever is not well; regression: missed targets and what could not be judged or "
+        "was not there, and drift, but not wrong numbers; drift: whatever is not well, and what is slower "
+        "than its history; never: only a report that could not be made. Default: %(default)s",
     )
+    _add_history_source(report, _ELSE_OFF)
     report.add_argument(
         "--annotations",
         action=argparse.BooleanOptionalAction,
@@ -171,6 +184,77 @@ def _add_export(subparsers: Subparsers) -> None:
         help="github-action-benchmark reads one direction a file: lower for customSmallerIsBetter (the "
         "default), higher for customBiggerIsBetter",
     )
+
+
+def _add_history(subparsers: Subparsers) -> None:
+    history = subparsers.add_parser("history", help="what earlier runs measured, and what changed since")
+    actions = history.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    add = _history_action(actions, "add", "keep the runs of these folders in the history")
+    _add_folders(add)
+
+    log = _history_action(actions, "log", "the runs of the history, newest first")
+    log.add_argument(
+        "patterns", nargs="*", metavar="PAIR", help="pairs or globs of pairs; every pair where none"
+    )
+    log.add_argument("-n", type=_positive, default=20, dest="most", metavar="N", help="default: %(default)s")
+    _add_json(log)
+
+    show = _history_action(actions, "show", "one run, or one check over its runs")
+    show.add_argument("id", metavar="ID", help="the id of a run, as log shows it, or a check's identity")
+    _add_json(show)
+
+    explain = _history_action(actions, "explain", "why a check is called same, slower or faster")
+    explain.add_argument("id", metavar="ID", help="a check's identity: llama3@n150/attention[performance]")
+    explain.add_argument(
+        "--reports", type=Path, metavar="DIR", help="judge the run there; default: the newest of the history"
+    )
+
+    compact = _history_action(actions, "compact", "keep quantiles instead of the samples of older runs")
+    compact.add_argument(
+        "--keep",
+        type=_positive,
+        default=KEEP,
+        metavar="N",
+        help="newest runs of a pair that keep them; %(default)s",
+    )
+
+    importing = _history_action(actions, "import", "take over the history that another tool has kept")
+    importing.add_argument("--format", choices=IMPORT_FORMATS, required=True)
+    importing.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="files, or folders that hold some"
+    )
+    importing.add_argument(
+        "--model", default="imported", metavar="NAME", help="where the file names no model"
+    )
+    importing.add_argument(
+        "--device", default="unknown", metavar="NAME", help="where the file names no device"
+    )
+
+    site = _history_action(actions, "site", "a static page of every series, for GitHub Pages")
+    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR")
+
+
+def _history_action(actions: Subparsers, name: str, help_text: str) -> argparse.ArgumentParser:
+    parser = _command(actions, name, help_text, _history)
+    parser.set_defaults(action=name)
+    _add_history_source(parser, f"{STORE_HELP}; default: {_STATED}; one of the two has to name it")
+    return parser
+
+
+def _add_history_source(parser: argparse.ArgumentParser, help_text: str) -> None:
+    parser.add_argument("--history", metavar="SOURCE", help=help_text)
+    parser.add_argument(
+        "--default-branch",
+        metavar="NAME",
+        help="whose runs are compared with; default: what the manifest says under [history], else git",
+    )
+
+
+def _history(options: argparse.Namespace) -> ExitCode:
+    from ttci import history_command  # the other commands start without it
+
+    return history_command.ACTIONS[options.action](options)
 
 
 def _report(options: argparse.Namespace) -> ExitCode:

@@ -27,6 +27,7 @@ from ttci.plan import Plan, missing_by_device, plan
 from ttci.report.table import align
 
 if TYPE_CHECKING:
+    from ttci.confirm import Confirming
     from ttci.results import Run
     from ttci.testing.config import ModuleTest
 
@@ -115,7 +116,11 @@ def run(options: Namespace) -> ExitCode:
     _make_folder(options.report_dir)
     _print_left_out(jobs.not_run_here)
     write_planned(options.report_dir, [job.pair for job in jobs.here], jobs.not_run_here)
+    confirming = _confirming(options)
     codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]
+    if confirming:
+        for job in jobs.here:
+            confirming.confirm(manifest, job.pair, options.report_dir)
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
@@ -123,6 +128,19 @@ def run(options: Namespace) -> ExitCode:
     for job in jobs.absent(options.devices):
         PairFolder(options.report_dir / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
     return worst(codes + unreadable + _absent(jobs, options.devices))
+
+
+def _confirming(options: Namespace) -> Confirming | None:
+    """What is to be rerun where a history is given; a wrong one is said before anything runs."""
+    if not options.confirm:
+        if options.history is not None or options.default_branch is not None:
+            raise InputError(
+                "--history and --default-branch go with --confirm here; `ttci report` compares what was run"
+            )
+        return None
+    from ttci.confirm import Confirming
+
+    return Confirming.of(options.history, options.default_branch, options.manifest)
 
 
 def doctor(options: Namespace) -> ExitCode:

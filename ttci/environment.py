@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 # Given to the processes of a pair: its log.txt, and the folder for why they came to no result.
 LOG_VARIABLE, ENDED_VARIABLE = "TTCI_LOG", "TTCI_ENDED_FOLDER"
+_MOST_EVENT_BYTES = 25 * 2**20  # GitHub's own bound of an event
 
 
 def add_to_log(text: str) -> None:
@@ -28,13 +31,16 @@ def describe_environment(folder: Path) -> dict[str, Any]:
         "host": socket.gethostname(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
         "python": platform.python_version(),
         "torch": installed_version("torch"),
         "ttnn": installed_version("ttnn"),
         "ttci": installed_version("ttci"),
-        "git_commit": _git(folder, "rev-parse", "HEAD"),
+        "git_commit": git_output(folder, "rev-parse", "HEAD"),
         "git_branch": _git_branch(folder),
         "runner": os.environ.get("RUNNER_NAME"),
+        "event": os.environ.get("GITHUB_EVENT_NAME"),
+        **boards_in(Path("/sys")),
     }
 
 
@@ -57,15 +63,47 @@ def _cpu_model() -> str:
 
 def _git_branch(folder: Path) -> str | None:
     """The branch; CI runners check out a bare commit and name the branch beside it."""
-    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
+    branch = git_output(folder, "rev-parse", "--abbrev-ref", "HEAD")
     if branch != "HEAD":
         return branch
     return os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def boards_in(sys_folder: Path) -> dict[str, str]:
+    """The Tenstorrent boards below ``/sys``, their firmware and driver; nothing where there are none.
+
+    The names of the files are those of tt-kmd, docs/sysfs-attributes.md.
+    """
+    chips = sorted(sys_folder.glob("class/tenstorrent/tenstorrent!*"))
+    found = {
+        "boards": ", ".join(filter(None, (_text_in(chip / "tt_card_type") for chip in chips))),
+        "firmware": ", ".join(sorted({_text_in(chip / "tt_fw_bundle_ver") for chip in chips} - {""})),
+        "driver": _text_in(sys_folder / "module/tenstorrent/version"),
+    }
+    return {key: text for key, text in found.items() if text}
+
+
+def _text_in(path: Path) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
+        return ""
+
+
+def github_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """What GitHub says set off this run; empty where it does not, or that cannot be read."""
+    try:
+        with Path(environ.get("GITHUB_EVENT_PATH") or os.devnull).open("rb") as file:
+            found = json.loads(file.read(_MOST_EVENT_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def git_output(folder: Path, *arguments: str) -> str | None:
+    """What ``git`` prints in `folder`; None where it fails, or is not installed."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+    except (OSError, ValueError):  # ValueError: an argument that no process can be given
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ttci.drift.words import HistoryView
 from ttci.errors import ExitCode, InputError, NothingMatchedError
 from ttci.export.write import export_report
 from ttci.files import write_whole
+from ttci.report.against_history import changed_lines, note_lines
 from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
@@ -22,27 +25,31 @@ from ttci.report.html import write_html
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
 from ttci.report.oneline import one_line
 from ttci.report.pairs import report_table
+from ttci.report.read_history import with_history
 from ttci.report.summary import MOST_BYTES, render_summary
-from ttci.report.verdict import exit_code_of, verdict_line
+from ttci.report.verdict import exit_code_of, fails_on_drift, slower_count, verdict_line
 
 
 def report(options: Namespace) -> ExitCode:
     """Judge the pairs below the given folders; print a table, write the files, mark the pull request."""
     with _no_garbage_collection():
         found = _collected(options.folders, options.plan)
+        found = with_history(found, options.history, options.default_branch, options.manifest)
         out = options.out or _default_out(options.folders[0])
         with _explained(f"--out {out}"):
-            found = _write_files(found, out)
+            found = _write_files(found, out, options.fail_on)
         if options.json:
-            sys.stdout.writelines(encode_report(found))
+            sys.stdout.writelines(encode_report(found, options.fail_on))
         else:
-            _print(found)
+            _print(found, options)
         if options.annotations:
             stream = sys.stderr if options.json else sys.stdout  # the runner reads both
-            stream.writelines(f"{line}\n" for line in annotation_lines(findings(found)))
+            lines = annotation_lines(findings(found), options.fail_on)
+            stream.writelines(f"{line}\n" for line in lines)
         if options.summary:
             with _explained(f"--summary {options.summary}"):
-                _append_summary(found, options.summary)
+                _append_summary(found, options.summary, options.fail_on)
+        _say_of_history(found, options.fail_on)
         return exit_code_of(found, options.fail_on)
 
 
@@ -72,26 +79,52 @@ def _default_out(folder: Path) -> Path:
     return folder.absolute().parent if is_pair_folder(folder.absolute()) else folder
 
 
-def _write_files(found: Report, out: Path) -> Report:
+def _write_files(found: Report, out: Path, fail_on: str) -> Report:
     """Write everything; the report comes back with what was wrong with the files that were merged."""
     if out.is_dir() and is_pair_folder(out.absolute()):
         raise InputError(f"--out {out}: the folder of a pair, whose files stay as they are; name another")
     out.mkdir(parents=True, exist_ok=True)
     found = write_merged_benchmarks(found, out / "benchmark.json")
     found = write_merged_junit(found, out / "junit.xml")
-    write_whole(out / "report.json", (part.encode() for part in encode_report(found)))
-    write_html(found, out / "report.html")
-    write_whole(out / "summary.md", [render_summary(found).encode()])
+    write_whole(out / "report.json", (part.encode() for part in encode_report(found, fail_on)))
+    write_html(found, out / "report.html", fail_on)
+    write_whole(out / "summary.md", [render_summary(found, fail_on=fail_on).encode()])
     return found
 
 
-def _print(found: Report) -> None:
+def _print(found: Report, options: Namespace) -> None:
     print(report_table(found))
     for entry in found.left_out:
         print(one_line(f"{entry.pair} is not run: {entry.reason}"))
-    print(f"\n{verdict_line(found)}")
+    if found.history:
+        _print_changed(found.history, options)
+    print(f"\n{verdict_line(found, options.fail_on)}")
     for line in _problem_lines(found):
         print(one_line(line), file=sys.stderr)
+
+
+def _print_changed(history: HistoryView, options: Namespace) -> None:
+    """What is slower or suspected, by name, and how to go on from there."""
+    lines = changed_lines(history)
+    if not lines:
+        return
+    explain = ["ttci", "history", "explain", "ID", "--reports", str(options.folders[0])]
+    explain += ["--history", options.history] if options.history else []
+    explain += ["--default-branch", options.default_branch] if options.default_branch else []
+    hint = f"`{shlex.join(explain)}` says why"
+    if any(entry.judgement.is_suspected for entry in history.series):
+        hint += ", `ttci run --confirm` measures suspected ones again"
+    print("\n".join(["", *lines, one_line(hint)]))
+
+
+def _say_of_history(found: Report, fail_on: str) -> None:
+    """What is to be said of the history itself, and that it is why the report fails."""
+    for line in note_lines(found.history) if found.history else ():
+        print(line, file=sys.stderr)
+    if fail_on == "drift" and found.history is None:
+        print("--fail-on drift: there is no history; name one with --history SOURCE", file=sys.stderr)
+    if fails_on_drift(found, fail_on):
+        print(f"--fail-on {fail_on}: {slower_count(found):,} slower than their history", file=sys.stderr)
 
 
 def _problem_lines(found: Report) -> Iterator[str]:
@@ -102,11 +135,11 @@ def _problem_lines(found: Report) -> Iterator[str]:
             yield problem.text if is_said else f"{entry.pair}: {problem.text}"
 
 
-def _append_summary(found: Report, path: Path) -> None:
+def _append_summary(found: Report, path: Path, fail_on: str) -> None:
     """GitHub's limit holds for the file of a step, whoever else wrote to it."""
     written = path.stat().st_size if path.exists() else 0
     with path.open("a", encoding="utf-8") as file:
-        file.write(render_summary(found, MOST_BYTES - written))
+        file.write(render_summary(found, MOST_BYTES - written, fail_on))
 
 
 @contextmanager

@@ -59,6 +59,18 @@ class Verdict(_Word):
         return self in (Verdict.MISSED, Verdict.NO_MEASUREMENT)
 
 
+class Drift(_Word):
+    """Of a measurement against history."""
+
+    SAME = "same"
+    SLOWER = "slower"  # worse, whatever is measured
+    FASTER = "faster"
+    NEW = "new"  # history holds nothing of it
+    GONE = "gone"  # history holds it, and the run does not
+    INCOMPARABLE = "incomparable"  # measured under other circumstances: machine, shape, version
+    TOO_FEW = "too-few"  # earlier runs to say anything
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -76,6 +88,8 @@ class Measurement(_Record):
     tolerance: float = DEFAULT_TOLERANCE
     verdict: Verdict = Verdict.NO_TARGET
     capacity: float | None = None  # of what is measured: how much of it the device has
+    reruns: tuple[float, ...] = ()  # values of further runs, made to confirm this one
+    quantiles: tuple[float, ...] = ()  # of the samples, evenly spaced, where history keeps no more of them
 
     @property
     def limit(self) -> float | None:
@@ -208,33 +222,39 @@ def read_run(path: Path) -> Run:
     """Read a run.json; raises MachineryError when it is torn or of a newer schema."""
     try:
         content = path.read_bytes()
-        run = Run.model_validate_json(content)
-        if "schema_" in run.model_fields_set:
-            return run if run.finished else _with_journal(path, run)
-    except ValidationError:
-        pass
     except OSError as error:
         raise MachineryError(f"{path}: cannot be read: {error.strerror}") from None
-    return _read_slowly(path, content)
+    run = parse_run(content, str(path))
+    return run if run.finished else _with_journal(path, run)
 
 
-def _read_slowly(path: Path, content: bytes) -> Run:
+def parse_run(content: bytes, name: str) -> Run:
+    """What a run.json holds; raises MachineryError about `name` when it is torn or of a newer schema."""
+    try:
+        run = Run.model_validate_json(content)
+        if "schema_" in run.model_fields_set:
+            return run
+    except ValidationError:
+        pass
+    return _parse_slowly(content, name)
+
+
+def _parse_slowly(content: bytes, name: str) -> Run:
     """In two steps, which say better what is wrong."""
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise MachineryError(f"{path}: cannot be read: {error}") from None
+        raise MachineryError(f"{name}: cannot be read: {error}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if not isinstance(schema, int):
-        raise MachineryError(f'{path}: not a run.json: it has no "schema"')
+        raise MachineryError(f'{name}: not a run.json: it has no "schema"')
     if schema > SCHEMA:
         raise MachineryError(
-            f"{path}: written by a newer ttci (schema {schema}, this one reads {SCHEMA}); upgrade ttci"
+            f"{name}: written by a newer ttci (schema {schema}, this one reads {SCHEMA}); upgrade ttci"
         )
     try:
-        run = Run.model_validate(data)
-        return run if run.finished else _with_journal(path, run)
+        return Run.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise MachineryError(f"{path}: not a run.json: {where}: {first['msg']}") from None
+        raise MachineryError(f"{name}: not a run.json: {where}: {first['msg']}") from None

@@ -21,7 +21,7 @@ from ttci.report.ended import write_ended
 from ttci.report.junit import merge_junit, write_junit
 from ttci.results import Run, exit_code, write_run
 
-__all__ = ["PairFolder", "run_pair"]
+__all__ = ["PairFolder", "rerun", "run_pair"]
 
 _SHARED = ("correctness", "gradients", "memory")
 
@@ -50,10 +50,7 @@ def run_pair(
     with folder.log.open("a", encoding="utf-8") as log:  # its processes add to it too
         say = _printer(log)
         try:
-            with _board_held(device, pair, timeout_s, say) as held:
-                deadline = time.monotonic() + timeout_s
-                told = held | {LOG_VARIABLE: str(folder.log), ENDED_VARIABLE: str(folder.path)}
-                processes = PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told)
+            with _processes(manifest, pair, pytest_args, log, timeout_s) as processes:
                 code = _run_whole(processes, folder, device.workers)
         except (DeviceUnavailableError, MachineryError) as error:
             say(f"{pair}: {error}")
@@ -64,6 +61,51 @@ def run_pair(
             raise
     _say_why(folder, pair, code)
     return code
+
+
+def rerun(
+    manifest: Manifest, pair: Pair, report_dir: Path, identities: Sequence[str], times: int
+) -> list[Run]:
+    """Judge these checks again, one after the other and all of them so many times; what each time found.
+
+    Nothing of what the pair has left is changed but its log.txt. It has the pair's time-out again.
+
+    Raises:
+        DeviceUnavailableError: the device's board is not to be had.
+        MachineryError: nor is its lock.
+    """
+    folder = PairFolder(report_dir.absolute() / str(pair))
+    again = PairFolder(folder.path / "again")
+    again.clear()
+    chosen = again.path / "checks.txt"
+    chosen.write_text("\n".join(identities), encoding="utf-8")
+    timeout_s = 60.0 * manifest.devices[pair.device].timeout_minutes
+    passes = [PairFolder(again.path / str(number)) for number in range(times)]
+    try:
+        with (
+            again.log.open("a", encoding="utf-8") as log,
+            _processes(manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s) as processes,
+        ):
+            for each in passes:
+                each.clear()
+                processes.judge(each)
+        return [run for run in (each.read_run() for each in passes) if run]
+    finally:
+        with folder.log.open("a", encoding="utf-8") as log:
+            log.write(again.log.read_text(encoding="utf-8"))
+        again.remove()
+
+
+@contextmanager
+def _processes(
+    manifest: Manifest, pair: Pair, pytest_args: Sequence[str], log: IO[str], timeout_s: float
+) -> Iterator[PairProcesses]:
+    """The processes of a pair, which has its board as long as this lasts."""
+    device = manifest.devices[pair.device]
+    with _board_held(device, pair, timeout_s, _printer(log)) as held:
+        deadline = time.monotonic() + timeout_s
+        told = held | {LOG_VARIABLE: log.name, ENDED_VARIABLE: str(Path(log.name).parent)}
+        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told)
 
 
 def _say_why(folder: PairFolder, pair: Pair, code: ExitCode) -> None:

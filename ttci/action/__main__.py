@@ -1,4 +1,4 @@
-"""``python -m ttci.action plan|test|report``: one step; its inputs are in the environment."""
+"""``python -m ttci.action plan|test|report|history|site``: one step; its inputs are in the environment."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttci.action import steps
+from ttci.action import history, steps
 from ttci.action.files import print_error, write_outputs
 from ttci.action.inputs import read_inputs
 from ttci.errors import ExitCode, TtciError
 from ttci.report.verdict import VERDICTS
+
+_WITHOUT_A_VERDICT = ("plan", "history", "site")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,12 +27,16 @@ def main(arguments: Sequence[str]) -> int:
             steps.plan_jobs(inputs, Path(seconds) if seconds else None)
         elif step == "test":
             steps.test(inputs)
+        elif step == "history":
+            history.keep_runs(inputs, os.environ)
+        elif step == "site":
+            write_outputs({"is-made": str(history.make_site(inputs, os.environ)).lower()})
         else:
             steps.report(inputs, run_code)
     except TtciError as error:
         if run_code != error.exit_code:  # else the step before has said it
             print_error(str(error))
-        if step == "plan":
+        if step in _WITHOUT_A_VERDICT:
             return error.exit_code
         write_outputs({"exit-code": int(error.exit_code), "verdict": VERDICTS[error.exit_code]})
     return ExitCode.OK

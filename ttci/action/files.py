@@ -41,3 +41,8 @@ def commands_stopped() -> Iterator[None]:
 def print_error(message: str) -> None:
     """Print `message` as an annotation of the run."""
     print(f"::error title=ttci::{escape_data(message)}", flush=True)
+
+
+def print_warning(message: str) -> None:
+    """Print `message` as an annotation of the run that is no failure."""
+    print(f"::warning title=ttci::{escape_data(message)}", flush=True)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttci.errors import InputError, did_you_mean, quoted
+from ttci.history import SOURCE_HELP
 from ttci.manifest import DEFAULT_PATH
+from ttci.manifest.schema import STORE_PATTERN
 from ttci.report import FAIL_ON
 
 _PREFIX = "TTCI_INPUT_"
@@ -29,6 +31,9 @@ class Inputs:
     annotations: bool = True
     summary: bool = True
     artifact_name: str = "ttci-reports"
+    history: str = ""  # what the manifest says where empty
+    history_add: bool = True  # where the run is trusted
+    confirm: bool = False
     boards: int = 1  # how many runners there are of each kind that has a board
     python_version: str = ""
     board_python_version: str = ""
@@ -48,6 +53,9 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         annotations=reader.yes("annotations"),
         summary=reader.yes("summary"),
         artifact_name=reader.artifact_name("artifact-name", "ttci-reports"),
+        history=reader.history("history"),
+        history_add=reader.yes("history-add"),
+        confirm=reader.yes("confirm", default="false"),
         boards=reader.count("boards"),
         python_version=reader.text("python-version"),
         board_python_version=reader.text("board-python-version"),
@@ -91,8 +99,14 @@ class _Reader:
             self.mistakes.append(f"{name}: unknown value {quoted(value)}; {did_you_mean(value, known)}")
         return value
 
-    def yes(self, name: str) -> bool:
-        value = self.text(name).lower() or "true"
+    def history(self, name: str) -> str:
+        value = self.text(name)
+        if value and not re.fullmatch(STORE_PATTERN, value):
+            self.mistakes.append(f"{name}: {quoted(value)} is no place for a history; write {SOURCE_HELP}")
+        return value
+
+    def yes(self, name: str, default: str = "true") -> bool:
+        value = self.text(name).lower() or default
         if value not in ("true", "false"):
             self.mistakes.append(f"{name}: {quoted(value)} is neither true nor false")
         return value == "true"

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ttci import __version__
+from ttci.action import history
 from ttci.action.choice import Choice, choose, here, left_out
 from ttci.action.files import commands_stopped, print_error, write_outputs
 from ttci.action.inputs import Inputs
@@ -31,6 +31,7 @@ _COUNTS = {
     "never": _COUNTS_WHATEVER_FAILS,
     "regression": {*_COUNTS_WHATEVER_FAILS, ExitCode.UNAVAILABLE, ExitCode.MACHINERY},
     "failure": {*ExitCode},
+    "drift": {*ExitCode},
 }
 
 
@@ -45,13 +46,15 @@ def plan_jobs(inputs: Inputs, seconds: Path | None) -> None:
     for pair, reason in left:
         print(f"{pair} is not run: {reason}")
     matrix = {"include": [_entry(job, inputs) for job in packed]}
-    write_outputs({"matrix": json.dumps(matrix), "jobs": len(packed)})
+    has_history = history.source_of(inputs) != "off"
+    write_outputs({"matrix": json.dumps(matrix), "jobs": len(packed), "history": str(has_history).lower()})
 
 
 def test(inputs: Inputs) -> None:
     """Run the chosen pairs that are here; how that ended is an output, and never this step's own end."""
     try:
         choices = choose(load_manifest(inputs.manifest), inputs.models, inputs.devices)
+        _check_confirm(inputs)
         jobs = here(choices)
         absent = [job for choice in choices for job in choice.absent]
         if not jobs and not absent:
@@ -61,6 +64,9 @@ def test(inputs: Inputs) -> None:
             PairFolder(inputs.report_dir / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
         with commands_stopped():
             _install(jobs)
+        if inputs.confirm:
+            history.install_statistics()
+        with commands_stopped():
             codes = [_run(choice, inputs) for choice in choices]
         code = worst(codes)
     except TtciError as error:
@@ -78,6 +84,10 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
     made = folder / "report.json"
     made.unlink(missing_ok=True)
     command = [sys.executable, "-m", "ttci", "report", str(folder), "--out", str(folder)]
+    access = history.access(inputs, os.environ)
+    if access != "off":
+        history.install_statistics()
+    command += history.options_of(inputs)
     command += ["--fail-on", inputs.fail_on, "--annotations" if inputs.annotations else "--no-annotations"]
     own = {} if inputs.summary else {"GITHUB_STEP_SUMMARY": ""}
     code = _exit_code(subprocess.run(command, check=False, env=os.environ | own).returncode)
@@ -90,6 +100,8 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
             "failed": found.outcomes.get("failed", 0),
             "errors": found.outcomes.get("error", 0),
             "missed": found.verdicts.get("missed", 0),
+            "slower": found.history.counts.get("slower", 0) if found.history else "",
+            "history": access,
             "report-dir": folder,
             "junit": _if_there(folder / "junit.xml"),
             "benchmark-json": _if_there(folder / "benchmark.json"),
@@ -99,12 +111,23 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
     )
 
 
+class _History(BaseModel):
+    counts: dict[str, int] = {}
+
+
 class _Report(BaseModel):
     """What of a report.json is of interest here."""
 
     exit_code: ExitCode
     outcomes: dict[str, int] = {}
     verdicts: dict[str, int] = {}
+    history: _History | None = None
+
+
+def _check_confirm(inputs: Inputs) -> None:
+    if inputs.confirm and history.source_of(inputs) == "off":
+        what = "there is no history to compare with; name one with the input history, or in the manifest"
+        raise InputError(f"confirm: {what}")
 
 
 def _write_plan(folder: Path, jobs: Sequence[Job], left: Sequence[tuple[object, str | None]]) -> None:
@@ -142,10 +165,7 @@ def _install(jobs: Sequence[Job]) -> None:
     if not jobs:
         return
     extra = "ttnn" if any(job.environment == "ttnn" for job in jobs) else "torch"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, f"ttci[{extra}]=={__version__}"], check=False)
-    if done.returncode:
-        raise MachineryError(f"what {extra} devices need could not be installed; pip says why in the log")
+    history.install(extra, f"what {extra} devices need")
 
 
 def _run(choice: Choice, inputs: Inputs) -> ExitCode:
@@ -153,7 +173,11 @@ def _run(choice: Choice, inputs: Inputs) -> ExitCode:
         return ExitCode.UNAVAILABLE if choice.absent else ExitCode.OK
     command = [sys.executable, "-m", "ttci", "run", *choice.models]
     command += [f"--device={device}" for device in choice.devices]
-    command += ["--manifest", str(inputs.manifest), "--report-dir", str(inputs.report_dir)]
+    command += ["--report-dir", str(inputs.report_dir)]
+    if inputs.confirm:
+        command += ["--confirm", *history.options_of(inputs)]
+    else:
+        command += ["--manifest", str(inputs.manifest)]
     done = subprocess.run([*command, "--", *inputs.pytest_args], check=False)
     return _exit_code(done.returncode)
 

@@ -12,9 +12,12 @@ from ttci.errors import did_you_mean, quoted
 from ttci.manifest.identity import NAME_PATTERN
 from ttci.manifest.lines import Keys
 from ttci.manifest.schema import (
+    STORE_PATTERN,
+    HistoryEntry,
     KernelEntry,
     ManifestFile,
     ModelEntry,
+    SmallestChanges,
     Target,
     TestTargets,
     TorchDeviceEntry,
@@ -40,6 +43,7 @@ _EXPECTED = {
     "greater_than_equal": "at least {ge:g}",
     "less_than_equal": "at most {le:,}",
 }
+_SMALLEST_CHANGE = ("history", "smallest-change")
 _HOW_TO_WRITE = {
     "backend": 'backend = "torch" or "ttnn"',
     "target": 'target = "silicon", "simulator" or "mock"',
@@ -51,6 +55,9 @@ _HOW_TO_WRITE = {
     "reset": 'reset = "tt-smi -r 0", say',
     "op": 'op = "linear", say',
     "shapes": "shapes = [[1, 2048, 4096], [4096, 6144]], say: one an input",
+    "store": 'store = "branch", "branch:NAME", "folder:PATH" or "off"',
+    "default-branch": 'default-branch = "main", say',
+    "smallest-change": "smallest-change = 0.05, say, or { latency_ms = 0.05, memory_mb = 0.02 }",
     "dtypes": 'dtypes = ["bfloat16", "bfloat8_b"], say: one an input, or one word for all',
 }
 
@@ -83,6 +90,10 @@ def describe_value_error(keys: Keys, details: Mapping[str, Any]) -> str:
         return _unknown_word(_last_name(keys).removesuffix("s"), value, known)
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return f"{_shown(value)} is not a name; use {_NAME_ADVICE}"
+    if kind == "string_pattern_mismatch" and context["pattern"] == STORE_PATTERN:
+        return f"{_shown(value)} is no place for a history; {_how_to_write(keys)}"
+    if keys[:2] == _SMALLEST_CHANGE:
+        return f"{_shown(value)} is not a fraction above 0 and below 1; {_how_to_write(keys[:2])}"
     if kind == "tuple_type":
         written = _last_name(keys)
         is_kernels = written in KernelEntry.model_fields
@@ -110,6 +121,8 @@ def _keys_in(location: tuple[str | int, ...], data: Any) -> Keys:
     """The keys as they are written: without what pydantic adds to a location."""
     if location[:1] == ("devices",) and location[2:3] in (("torch",), ("ttnn",)):
         location = location[:2] + location[3:]  # which class of device it is
+    if location[:2] == _SMALLEST_CHANGE and location[2:3] in (("number",), ("table",)):
+        location = location[:2] + location[3:]  # which form of it is written
     if location[-1:] == ("[key]",):
         return location[:-1]
     is_bare_number = location[-1:] == ("value",) and not isinstance(_at(location[:-1], data), dict)
@@ -132,6 +145,10 @@ def _known_keys(keys: Keys, data: Any) -> set[str]:
             return set(ManifestFile.model_fields)
         case ("devices", str(name), _):
             return _device_keys(data["devices"][name].get("backend"))
+        case ("history", _):
+            return _keys_of(HistoryEntry)
+        case ("history", "smallest-change", _):
+            return set(SmallestChanges.model_fields)
         case ("models", _, _):
             return set(ModelEntry.model_fields)
         case ("models", _, "targets", _, _, _):

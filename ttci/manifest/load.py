@@ -16,6 +16,7 @@ from ttci.errors import InputError, Mistake
 from ttci.manifest.cross_check import cross_check
 from ttci.manifest.lines import KeyLines, Keys, dotted
 from ttci.manifest.schema import (
+    HistoryEntry,
     ManifestFile,
     ModelEntry,
     TorchDeviceEntry,
@@ -37,6 +38,7 @@ class Manifest:
     text: str = field(repr=False)
     devices: dict[str, TorchDeviceEntry | TtnnDeviceEntry]
     models: dict[str, ModelEntry]
+    history: HistoryEntry = field(default_factory=HistoryEntry.model_construct)
 
     @property
     def folder(self) -> Path:
@@ -134,4 +136,4 @@ def _checked(path: Path, text: str, data: dict[str, Any]) -> Manifest:
             Mistake(str(path), lines.line_of(keys), f"{dotted(keys)}: {what}") for keys, what in found
         ]
         raise InputError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    return Manifest(path, text, parsed.devices, parsed.models)
+    return Manifest(path, text, parsed.devices, parsed.models, parsed.history)

@@ -14,11 +14,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
     NonNegativeFloat,
     PositiveFloat,
     StringConstraints,
+    Tag,
 )
 
 from ttci.manifest.identity import NAME_PATTERN
@@ -218,6 +220,53 @@ class ModelEntry(_Entry):
     kernels: dict[str, KernelEntry] = Field(default={}, description="Tests of single operations, by name.")
 
 
+STORE_PATTERN = r"^(branch(:.+)?|folder:.+|off)$"
+SMALLEST_CHANGE = 0.05  # of a figure: less does not matter, where nobody says otherwise
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SmallestChanges(_Entry):
+    """By metric, the least change that matters."""
+
+    latency_ms: Fraction | None = None
+    memory_mb: Fraction | None = None
+    dram_mb: Fraction | None = None
+    l1_per_core_kb: Fraction | None = None
+    tokens_per_s_per_user: Fraction | None = None
+    correlation: Fraction | None = None
+
+
+def _number_or_table(value: Any) -> str:
+    return "table" if isinstance(value, dict | SmallestChanges) else "number"
+
+
+class HistoryEntry(_Entry):
+    """Where the figures of earlier runs are kept, and which change of one matters."""
+
+    model_config = ConfigDict(alias_generator=_kebab_case)
+
+    store: Annotated[str, StringConstraints(pattern=STORE_PATTERN)] | None = Field(
+        default=None, description="branch (that is branch:ttci-history), branch:NAME, folder:PATH, or off."
+    )
+    default_branch: Text | None = Field(
+        default=None, description="Whose runs are compared with; what git says where none is given."
+    )
+    smallest_changes: Annotated[
+        Annotated[Fraction, Tag("number")] | Annotated[SmallestChanges, Tag("table")],
+        Discriminator(_number_or_table),
+    ] = Field(
+        default=SMALLEST_CHANGE,
+        alias="smallest-change",
+        description="A fraction: of every metric, or a table of fractions by metric.",
+    )
+
+    def smallest_change(self, metric: str) -> float:
+        """The least change of `metric` that matters, as a fraction of its level."""
+        if isinstance(self.smallest_changes, float):
+            return self.smallest_changes
+        return getattr(self.smallest_changes, metric, None) or SMALLEST_CHANGE
+
+
 _NO_OTHER_NAMES: dict[str, JsonValue] = {"additionalProperties": False}
 
 
@@ -228,6 +277,8 @@ class ManifestFile(_Entry):
 
     devices: dict[Name, DeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     models: dict[Name, ModelEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
+    # An instance made without being checked: nothing of pydantic's is built for a manifest that has none.
+    history: HistoryEntry = Field(default_factory=HistoryEntry.model_construct)
 
 
 def parse_manifest(data: dict[str, Any]) -> ManifestFile:

@@ -1,3 +1,4 @@
 """Reports: pure functions over results."""
 
-FAIL_ON = ("failure", "regression", "never")  # what makes a report's exit code other than 0
+FAIL_ON = ("failure", "regression", "drift", "never")  # what makes a report's exit code other than 0
+FAIL_ON_SLOWER = ("regression", "drift")  # those of them that look at history

@@ -1,30 +1,40 @@
 """GitHub annotations: lines that its runner turns into marks on the pull request's files.
 
 error: a pair that is incomplete, a check that failed or could not be judged.
-warning: a device, or every check of a test, that is unavailable: absent silicon is no success.
-notice: a target that is beaten by more than its tolerance and asks to be brought up to date.
+warning: a device, or every check of a test, that is unavailable: absent silicon is no success;
+    a figure that is slower than its history, which is an error where the report fails on it.
+notice: a target that is beaten by more than its tolerance and asks to be brought up to date;
+    a figure that is faster than its history, and one that looks changed and was not confirmed.
 
 GitHub shows the first ten of a level and drops the rest without a word, so where there
 are more the tenth says how many. They point at the line of the manifest that states the
-target, else at the declaration in the model.
+target, else at the declaration in the model, as what is said of history always does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ttci.report import FAIL_ON_SLOWER
 from ttci.report.findings import Finding, Rank
 
 MOST_OF_A_LEVEL = 10
 _MOST_CHARACTERS = 2000  # of a text: a traceback is for the log
-_LEVELS = {Rank.UNAVAILABLE: "warning", Rank.IMPROVED: "notice"}  # every other is an error
+_LEVELS = {  # every other is an error
+    Rank.SLOWER: "warning",
+    Rank.UNAVAILABLE: "warning",
+    Rank.SUSPECTED: "notice",
+    Rank.IMPROVED: "notice",
+    Rank.FASTER: "notice",
+}
 
 
-def annotation_lines(ranked: Sequence[Finding]) -> list[str]:
-    """The lines for `ranked` findings, at most ten of a level."""
+def annotation_lines(ranked: Sequence[Finding], fail_on: str = "failure") -> list[str]:
+    """The lines for `ranked` findings, at most ten of a level; `fail_on` is one of `FAIL_ON`."""
+    levels = _LEVELS | ({Rank.SLOWER: "error"} if fail_on in FAIL_ON_SLOWER else {})
     by_level: dict[str, list[Finding]] = {"error": [], "warning": [], "notice": []}
     for finding in ranked:
-        by_level[_LEVELS.get(finding.rank, "error")].append(finding)
+        by_level[levels.get(finding.rank, "error")].append(finding)
     return [line for level, found in by_level.items() for line in _of_level(level, found)]
 
 

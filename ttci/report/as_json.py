@@ -6,42 +6,86 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ttci.drift.words import HistoryView, SeriesDrift
+from ttci.report.against_history import SUSPECTED, counts_of
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.verdict import verdict_word
+from ttci.report.verdict import fails_on_drift, verdict_word
+from ttci.results import Drift
 
 SCHEMA = 1
 
 
-def encode_report(report: Report) -> Iterator[str]:
-    """The JSON of `report`, in parts: what counts first, then an entry a pair with its run.json."""
-    head = json.dumps(_head(report), indent=2).removesuffix("\n}")
+def encode_report(report: Report, fail_on: str = "failure") -> Iterator[str]:
+    """The JSON of `report`, in parts: what counts first, then an entry a pair with its run.json.
+
+    `verdict` and `exit_code` are what they are whatever `fail_on`, one of `ttci.report.FAIL_ON`,
+    says; `fails_on_drift` is whether the command fails for what is slower than its history.
+    A pair's `drift` has an entry for each figure that was judged against its history.
+    """
+    drifts = _drift_by_pair(report.history)
+    head = json.dumps(_head(report, fail_on), indent=2).removesuffix("\n}")
     yield f'{head},\n  "pairs": ['
     for index, entry in enumerate(report.pairs):
         run = entry.run.model_dump_json(by_alias=True) if entry.run else "null"
-        own = json.dumps(_pair(entry)).removesuffix("}")
+        own = json.dumps(_pair(entry, drifts.get(entry.pair, []))).removesuffix("}")
         yield f'{"," if index else ""}\n    {own}, "run": {run}}}'
     yield "\n  ]\n}\n"
 
 
-def _head(report: Report) -> dict[str, Any]:
+def _head(report: Report, fail_on: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "verdict": verdict_word(report),
         "exit_code": int(report.exit_code),
+        "fails_on_drift": fails_on_drift(report, fail_on),
         "outcomes": {str(outcome): count for outcome, count in report.outcomes.items()},
         "verdicts": {str(verdict): count for verdict, count in report.verdicts.items()},
         "problems": list(map(_problem, report.problems)),
         "left_out": [entry.model_dump() for entry in report.left_out],
+        "history": _history(report.history) if report.history else None,
     }
 
 
-def _pair(entry: PairReport) -> dict[str, Any]:
+def _history(view: HistoryView) -> dict[str, Any]:
+    counts = counts_of(view.series)
+    return {
+        "source": view.source,
+        "notes": list(view.notes),
+        "counts": {word: counts[word] for word in (*map(str, Drift), SUSPECTED)},
+    }
+
+
+def _drift_by_pair(view: HistoryView | None) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in view.series if view else ():
+        found.setdefault(entry.series.pair, []).append(_drift(entry))
+    return found
+
+
+def _drift(entry: SeriesDrift) -> dict[str, Any]:
+    judgement = entry.judgement
+    return {
+        "id": entry.series.identity,
+        "metric": entry.series.metric,
+        "drift": str(judgement.drift),
+        "is_suspected": judgement.is_suspected,
+        "change": judgement.change,
+        "level": judgement.level,
+        "noise": judgement.noise,
+        "window": len(entry.window),
+        "reason": judgement.reason,
+        "baseline": entry.baseline,
+    }
+
+
+def _pair(entry: PairReport, drift: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "pair": entry.pair,
         "folder": str(entry.folder) if entry.folder else None,
         "exit_code": int(entry.exit_code),
         "outcomes": {str(outcome): count for outcome, count in entry.outcomes.items()},
         "problems": list(map(_problem, entry.problems)),
+        "drift": drift,
     }
 
 

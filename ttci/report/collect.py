@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ttci.errors import ExitCode, InputError, MachineryError, quoted, worst
 from ttci.manifest import Pair
@@ -22,6 +23,9 @@ from ttci.report.find import pair_folders, pair_named, plan_files
 from ttci.report.oneline import one_line
 from ttci.report.planned import LeftOut, Planned, read_planned
 from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
+
+if TYPE_CHECKING:
+    from ttci.drift.words import HistoryView
 
 MOST_BYTES = 256 * 2**20  # of every run.json together; they take a few times that in memory
 
@@ -83,11 +87,13 @@ class Report:
     pairs: an entry a folder, and one for each planned pair that left none.
     left_out: pairs that were not to run, and why.
     problems: of no pair, such as a torn plan.
+    history: its figures beside what earlier runs measured; None where nobody asked for it.
     """
 
     pairs: tuple[PairReport, ...]
     left_out: tuple[LeftOut, ...] = ()
     problems: tuple[Problem, ...] = ()
+    history: HistoryView | None = None
 
     @cached_property
     def outcomes(self) -> Counter[Outcome]:

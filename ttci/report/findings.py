@@ -1,7 +1,8 @@
 """What a reviewer should see first: the problems, failures and improvements of a report, ranked.
 
 A pair that is incomplete hurts most, then a check that could not be judged, then wrong
-numbers, then missed targets by how far they are beyond their limit. Of checks that are
+numbers, then missed targets by how far they are beyond their limit, then what is slower
+than its history, by how much. Of checks that are
 unavailable only those stand here whose test nothing else judged: a mock board that has
 no clock is no news. A measurement without a target is none either; it is counted.
 """
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from ttci.drift.words import HistoryView
+from ttci.report.against_history import describe_drift, movers, worsening
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.verdicts import describe_failure, describe_improvement
-from ttci.results import Measurement, Outcome, Result, Run, Verdict
+from ttci.results import Drift, Measurement, Outcome, Result, Run, Verdict
 
 _PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
 
@@ -28,13 +31,19 @@ class Rank(IntEnum):
     ERROR = 1
     WRONG = 2  # numbers
     MISSED = 3  # a target
-    UNAVAILABLE = 4
-    IMPROVED = 5
+    SLOWER = 4  # than its history; it fails a report that is told to fail on it
+    UNAVAILABLE = 5
+    SUSPECTED = 6  # of being slower or faster
+    IMPROVED = 7  # against its target
+    FASTER = 8  # than its history
 
     @property
     def fails(self) -> bool:
-        """Whether it is red."""
+        """Whether it is red whatever the report fails on."""
         return self <= Rank.MISSED
+
+
+_RANKS = {Drift.SLOWER: Rank.SLOWER, Drift.FASTER: Rank.FASTER}
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,8 @@ class Place:
 class Finding:
     """One thing to see.
 
-    ratio: of the measured value to its limit, above 1 where it is beyond; None where
-        nothing was measured, or where its size says nothing.
+    ratio: of the measured value to its limit, or to what it was before, above 1 where it
+        is worse; None where nothing was measured, or where its size says nothing.
     """
 
     rank: Rank
@@ -96,6 +105,8 @@ def _findings(report: Report) -> Iterator[Finding]:
             yield _of_problem(entry.pair, problem)
         if entry.run:
             yield from _of_run(entry, entry.run)
+    if report.history:
+        yield from _of_history(report, report.history)
 
 
 def _of_problem(identity: str, problem: Problem) -> Finding:
@@ -133,6 +144,20 @@ def _improvements(result: Result, run: Run) -> Iterable[Finding]:
         if measurement.verdict is Verdict.IMPROVED:
             text = _on(run, describe_improvement(measurement))
             yield Finding(Rank.IMPROVED, result.id, text, None, _place_of_target(result, measurement))
+
+
+def _of_history(report: Report, view: HistoryView) -> Iterator[Finding]:
+    """What has changed, or looks so, at the line that declares its test."""
+    results = {result.id: result for entry in report.pairs for result in entry.results}
+    for moved in movers(view.series):
+        result = results.get(moved.series.identity)
+        yield Finding(
+            _RANKS.get(moved.judgement.drift, Rank.SUSPECTED),
+            moved.series.identity,
+            describe_drift(moved),
+            1 + abs(worsening(moved)),
+            _declared(result) if result else None,
+        )
 
 
 def _on(run: Run, text: str) -> str:

@@ -8,7 +8,6 @@ element that it stands in.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,20 +18,14 @@ from typing import Any
 from urllib.parse import quote
 
 from ttci.report.collect import PairReport, Problem, Report
+from ttci.report.columns import MOST_CHARACTERS, Texts, columns_of, encoded, json_of, number
 from ttci.report.findings import missed_targets, ratio_to_limit
 from ttci.results import Measurement, Outcome, Result, Verdict
 
 MOST_RESULTS = 250_000
 MOST_SAMPLES = 1_000  # of one measurement
 MOST_SAMPLES_IN_ALL = 2_000_000
-MOST_CHARACTERS = 10_000  # of one text: a traceback is for the log
-MOST_CHARACTERS_IN_ALL = 32_000_000
-_SHORT = 300  # characters of a text when MOST_CHARACTERS_IN_ALL are used up
-
-_DIGITS_OF_A_VALUE = 9  # a correlation is told by how far it is from 1
 _DIGITS_OF_A_SAMPLE = 5
-
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class _Severity(IntEnum):
@@ -54,45 +47,21 @@ class _Row:
     severity: _Severity
 
 
-class _Texts:
-    """Distinct texts in the order of their first use."""
-
-    def __init__(self) -> None:
-        self._positions: dict[str, int] = {}
-        self._characters_left = MOST_CHARACTERS_IN_ALL
-
-    def position(self, text: str) -> int:
-        known = self._positions.get(text)
-        return self._added(text) if known is None else known
-
-    def _added(self, text: str) -> int:
-        most = MOST_CHARACTERS if self._characters_left > 0 else _SHORT
-        if len(text) > most:
-            text = f"{text[:most]}… ({len(text) - most:,} more characters are in the log)"
-        if text not in self._positions:
-            self._positions[text] = len(self._positions)
-            self._characters_left -= len(text)
-        return self._positions[text]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._positions)
-
-
 def page_data(report: Report, folder: Path) -> Iterator[str]:
     """The parts of the JSON document; links in it are relative to `folder`."""
     rows = _rows(report)
     shown = rows[:MOST_RESULTS]
-    texts, facts = _Texts(), _Texts()
+    texts, facts = Texts(), Texts()
     measured = [measurement for row in shown for measurement in row.result.measurements]
-    yield '{"outcomes":' + _json(list(Outcome)) + ',"verdicts":' + _json(list(Verdict))
-    yield ',"pairs":' + _json([_pair(entry, folder, facts) for entry in report.pairs])
-    yield ',"left_out":' + _json([[entry.pair, entry.reason] for entry in report.left_out])
-    yield ',"not_shown":' + _json(len(rows) - len(shown))
-    yield from _columns("results", _result_columns(shown, texts, facts))
-    yield from _columns("measurements", _measurement_columns(measured, texts))
+    yield '{"outcomes":' + json_of(list(Outcome)) + ',"verdicts":' + json_of(list(Verdict))
+    yield ',"pairs":' + json_of([_pair(entry, folder, facts) for entry in report.pairs])
+    yield ',"left_out":' + json_of([[entry.pair, entry.reason] for entry in report.left_out])
+    yield ',"not_shown":' + json_of(len(rows) - len(shown))
+    yield from columns_of("results", _resultcolumns_of(shown, texts, facts))
+    yield from columns_of("measurements", _measurementcolumns_of(measured, texts))
     yield ',"samples":[' + ",".join(_samples(measured)) + "]"
     yield ',"facts":[' + ",".join(facts).replace("<", "\\u003c") + "]"
-    yield ',"texts":' + _json(list(texts)) + "}"
+    yield ',"texts":' + json_of(list(texts)) + "}"
 
 
 def _rows(report: Report) -> list[_Row]:
@@ -134,7 +103,7 @@ def _order(row: _Row) -> tuple[int, float]:
     return row.severity, -max(ratio_to_limit(m) or 0.0 for m in missed_targets(row.result))
 
 
-def _pair(entry: PairReport, folder: Path, facts: _Texts) -> dict[str, Any]:
+def _pair(entry: PairReport, folder: Path, facts: Texts) -> dict[str, Any]:
     model, _, device = entry.pair.partition("@")
     run = entry.run
     return {
@@ -155,8 +124,8 @@ def _link(entry: PairReport, folder: Path) -> str | None:
     return quote(os.fsencode(os.path.relpath(log.absolute(), folder.absolute())))
 
 
-def _result_columns(
-    rows: Sequence[_Row], texts: _Texts, facts: _Texts
+def _resultcolumns_of(
+    rows: Sequence[_Row], texts: Texts, facts: Texts
 ) -> Iterator[tuple[str, Iterable[str]]]:
     outcomes = {outcome: str(position) for position, outcome in enumerate(Outcome)}
     results = [row.result for row in rows]
@@ -165,34 +134,26 @@ def _result_columns(
     yield "test", (str(texts.position(result.test)) for result in results)
     yield "check", (str(texts.position(result.check)) for result in results)
     yield "outcome", (outcomes[result.outcome] for result in results)
-    yield "seconds", (_number(result.seconds) for result in results)
+    yield "seconds", (number(result.seconds) for result in results)
     yield "message", (str(texts.position(result.message)) for result in results)
     yield "config", (str(facts.position(_facts(result.config))) for result in results)
     yield "measurements", (str(len(result.measurements)) for result in results)
 
 
-def _measurement_columns(
-    measured: Sequence[Measurement], texts: _Texts
+def _measurementcolumns_of(
+    measured: Sequence[Measurement], texts: Texts
 ) -> Iterator[tuple[str, Iterable[str]]]:
     verdicts = {verdict: str(position) for position, verdict in enumerate(Verdict)}
     yield "name", (str(texts.position(m.name)) for m in measured)
     yield "unit", (str(texts.position(m.unit)) for m in measured)
     yield "statistic", (str(texts.position(m.statistic)) for m in measured)
     yield "higher", ("1" if m.direction == "higher" else "0" for m in measured)
-    yield "value", (_number(m.value) for m in measured)
-    yield "target", (_number(m.target) for m in measured)
-    yield "limit", (_number(m.limit) for m in measured)
-    yield "capacity", (_number(m.capacity) for m in measured)
+    yield "value", (number(m.value) for m in measured)
+    yield "target", (number(m.target) for m in measured)
+    yield "limit", (number(m.limit) for m in measured)
+    yield "capacity", (number(m.capacity) for m in measured)
     yield "verdict", (verdicts[m.verdict] for m in measured)
     yield "rounds", (str(len(m.samples)) for m in measured)
-
-
-def _columns(title: str, columns: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
-    before = f',"{title}":{{'
-    for name, cells in columns:
-        yield f'{before}"{name}":[{",".join(cells)}]'
-        before = ","
-    yield "}"
 
 
 def _samples(measured: Sequence[Measurement]) -> Iterator[str]:
@@ -205,25 +166,9 @@ def _samples(measured: Sequence[Measurement]) -> Iterator[str]:
         yield "[" + ",".join(map(as_text, measurement.samples[:: step or 1])) + "]"
 
 
-def _number(value: float | None) -> str:
-    return "null" if value is None or not math.isfinite(value) else f"{value:.{_DIGITS_OF_A_VALUE}g}"
-
-
 def _facts(stated: dict[str, Any]) -> str:
     """A configuration or an environment, in JSON."""
-    text = _encoded(stated)
+    text = encoded(stated)
     if len(text) <= MOST_CHARACTERS:
         return text
-    return _encoded({"too large for this page": f"{len(text):,} characters; run.json has them"})
-
-
-def _json(value: Any) -> str:
-    return _encoded(value).replace("<", "\\u003c")
-
-
-def _encoded(value: Any) -> str:
-    """As JSON that a browser reads: NaN and Infinity, which it does not, as texts."""
-    try:
-        return _encode(value)
-    except ValueError:
-        return _encode(json.loads(json.dumps(value), parse_constant=str))
+    return encoded({"too large for this page": f"{len(text):,} characters; run.json has them"})

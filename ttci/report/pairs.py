@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ttci.drift.words import HistoryView, SeriesDrift
+from ttci.report.against_history import counts_of
 from ttci.report.collect import PairReport, Report
 from ttci.report.table import align
-from ttci.results import Measurement, Outcome, Result, Run, Verdict
+from ttci.results import Drift, Measurement, Outcome, Result, Run, Verdict
 
 _ALWAYS_SHOWN = (Verdict.MISSED, Verdict.IMPROVED, Verdict.NO_TARGET)
 _SHOWN_WHERE_ANY = (Verdict.NO_MEASUREMENT, Verdict.REPORT_ONLY)
+_ALWAYS_SHOWN_OF_HISTORY = (Drift.SAME, Drift.SLOWER, Drift.FASTER)
 
 
 def pair_table(runs: Sequence[Run]) -> str:
@@ -19,21 +22,48 @@ def pair_table(runs: Sequence[Run]) -> str:
 
 
 def report_table(report: Report) -> str:
-    """As `pair_table`; what is missing of a pair counts as an outcome."""
+    """As `pair_table`; what is missing of a pair counts as an outcome.
+
+    Where something was compared with a history, how it stands against that; what is suspected
+    counts as the same, and has no column that would be added to it.
+    """
     present = {measurement.verdict for entry in report.pairs for measurement in _measurements(entry.results)}
     verdicts = (*_ALWAYS_SHOWN, *(verdict for verdict in _SHOWN_WHERE_ANY if verdict in present))
-    header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), "seconds")
-    return align([header, *(_row(entry, verdicts) for entry in report.pairs)])
+    drifts = _drifts(report.history) if report.history else {}
+    words = _drift_words(drifts) if drifts else ()
+    header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), *words, "seconds")
+    return align([header, *(_row(entry, verdicts, words, drifts) for entry in report.pairs)])
 
 
-def _row(entry: PairReport, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+def _drifts(view: HistoryView) -> dict[str, Counter[str]]:
+    """By pair."""
+    by_pair: dict[str, list[SeriesDrift]] = {}
+    for entry in view.series:
+        by_pair.setdefault(entry.series.pair, []).append(entry)
+    return {pair: counts_of(entries) for pair, entries in by_pair.items()}
+
+
+def _drift_words(drifts: Mapping[str, Counter[str]]) -> tuple[str, ...]:
+    others = (str(drift) for drift in Drift if drift not in _ALWAYS_SHOWN_OF_HISTORY)
+    reached = (word for word in others if any(counts[word] for counts in drifts.values()))
+    return (*map(str, _ALWAYS_SHOWN_OF_HISTORY), *reached)
+
+
+def _row(
+    entry: PairReport,
+    verdicts: Iterable[Verdict],
+    drift_words: Iterable[str],
+    drifts: Mapping[str, Counter[str]],
+) -> tuple[str, ...]:
     outcomes = entry.outcomes
     reached = Counter(measurement.verdict for measurement in _measurements(entry.results))
+    drifted = drifts.get(entry.pair, Counter())
     return (
         entry.pair,
         str(entry.run.fidelity) if entry.run else "-",
         *(str(outcomes[outcome]) for outcome in Outcome),
         *(str(reached[verdict]) for verdict in verdicts),
+        *(str(drifted[word]) for word in drift_words),
         f"{sum(result.seconds for result in entry.results):.1f}",
     )
 

@@ -7,14 +7,14 @@ says what it leaves out. What failed has first call on the room.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
 
 from ttci.report import markdown
 from ttci.report.collect import PairReport, Report
 from ttci.report.findings import Finding, Rank, findings, ratio_to_limit
-from ttci.report.verdict import verdict_line, verdict_word
+from ttci.report.room import FULL, Room, say_left_out
+from ttci.report.summary_of_history import add_history
+from ttci.report.verdict import heading, verdict_line
 from ttci.report.verdicts import describe_briefly
 from ttci.results import Outcome, Result
 
@@ -22,73 +22,37 @@ MOST_BYTES = 2**20
 _NOTE_BYTES = 2**12  # kept for saying what was left out
 _MOST_OF_A_MESSAGE = 2000  # characters
 _ICONS = {"passed": "✅", "unavailable": "⚠️", "nothing-matched": "⚠️"}  # every other verdict is red
+_OTHERS = (Rank.UNAVAILABLE, Rank.IMPROVED)
 _OUTCOME_ICONS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.ERROR: "💥", Outcome.UNAVAILABLE: "⚠️"}
 _END = "\n</details>\n\n"
-_FULL = "`report.json` has them all"
 
 
-@dataclass
-class _Room:
-    """What has been written, and how many bytes are left, for text and for notes on what was left out."""
-
-    left_bytes: int
-    note_bytes: int
-    parts: list[str] = field(default_factory=list)
-
-    def add(self, text: str) -> bool:
-        """Write `text` where it fits; whether it did."""
-        size = len(text.encode())
-        if size > self.left_bytes:
-            return False
-        self.parts.append(text)
-        self.left_bytes -= size
-        return True
-
-    def note(self, text: str) -> None:
-        """Write a note, however full the room is."""
-        size = len(text.encode())
-        if size <= self.note_bytes:
-            self.parts.append(text)
-            self.note_bytes -= size
-
-    def add_table(self, head: str, rows: Iterable[str], *, end: str = "\n", share: float = 1.0) -> int:
-        """Write a table of as many rows as fit into this share of the room; how many did.
-
-        Where none does, nothing is written, neither `head` nor `end`.
-        """
-        table = _Room(int(self.left_bytes * share) - len(end.encode()), 0)
-        if not table.add(head):
-            return 0
-        taken = sum(1 for _ in takewhile(table.add, rows))
-        if taken:
-            self.add("".join([*table.parts, end]))
-        return taken
-
-
-def render_summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
-    """The summary of `report` in at most this many bytes of UTF-8."""
+def render_summary(report: Report, most_bytes: int = MOST_BYTES, fail_on: str = "failure") -> str:
+    """The summary of `report` in at most this many bytes of UTF-8; `fail_on` is one of `FAIL_ON`."""
     note_bytes = max(0, min(_NOTE_BYTES, most_bytes))
-    room = _Room(most_bytes - note_bytes, note_bytes)
+    room = Room(most_bytes - note_bytes, note_bytes)
     ranked = findings(report)
-    _add_verdict(room, report)
+    _add_verdict(room, report, fail_on)
     _add_failures(room, [finding for finding in ranked if finding.rank.fails])
+    if report.history:
+        add_history(room, report.history)
     _add_matrix(room, report)
-    _add_others(room, report, [finding for finding in ranked if not finding.rank.fails])
+    _add_others(room, report, [finding for finding in ranked if finding.rank in _OTHERS])
     _add_details(room, report)
     return "".join(room.parts)
 
 
-def _add_verdict(room: _Room, report: Report) -> None:
-    word = verdict_word(report)
-    room.add(f"## {_ICONS.get(word, '❌')} ttci: {word}\n\n{verdict_line(report)}\n\n")
+def _add_verdict(room: Room, report: Report, fail_on: str) -> None:
+    said = heading(report, fail_on)
+    room.add(f"## {_ICONS.get(said, '❌')} ttci: {said}\n\n{verdict_line(report, fail_on)}\n\n")
 
 
-def _add_failures(room: _Room, failing: Sequence[Finding]) -> None:
+def _add_failures(room: Room, failing: Sequence[Finding]) -> None:
     if not failing:
         return
     head = "### What failed\n\n" + markdown.head(["", "what", "why", "against its limit"])
     taken = room.add_table(head, map(_failure_row, failing), share=0.8)
-    _say_left_out(room, len(failing) - taken, "failures")
+    say_left_out(room, len(failing) - taken, "failures")
 
 
 def _failure_row(finding: Finding) -> str:
@@ -99,12 +63,7 @@ def _failure_row(finding: Finding) -> str:
     return markdown.row([icon, what, markdown.text(finding.text), ratio])
 
 
-def _say_left_out(room: _Room, count: int, what: str) -> None:
-    if count:
-        room.note(f"**{count:,} more {what} are left out here**; {_FULL}.\n\n")
-
-
-def _add_matrix(room: _Room, report: Report) -> None:
+def _add_matrix(room: Room, report: Report) -> None:
     """A table of model by device."""
     cells: dict[tuple[str, str], list[PairReport]] = defaultdict(list)
     for entry in report.pairs:
@@ -124,7 +83,7 @@ def _add_matrix(room: _Room, report: Report) -> None:
     )
     head = "### Models and devices\n\n" + markdown.head(["model", *map(markdown.text, devices)])
     taken = room.add_table(head, rows, share=0.5)
-    _say_left_out(room, len(models) - taken, "models")
+    say_left_out(room, len(models) - taken, "models")
 
 
 def _cell(entries: Sequence[PairReport] | None, reason: str | None) -> str:
@@ -145,7 +104,7 @@ def _ratios(result: Result) -> Iterator[float]:
             yield ratio
 
 
-def _add_others(room: _Room, report: Report, others: Sequence[Finding]) -> None:
+def _add_others(room: Room, report: Report, others: Sequence[Finding]) -> None:
     """What does not fail and is not silent: what is unavailable, left out, or better than its target."""
     rows = [_other_row(finding) for finding in others]
     rows += [
@@ -157,7 +116,7 @@ def _add_others(room: _Room, report: Report, others: Sequence[Finding]) -> None:
     what = "unavailable, left out, or better than the target"
     head = f"<details><summary>{len(rows):,} {what}</summary>\n\n"
     taken = room.add_table(head + markdown.head(["", "what", "why"]), rows, end=_END, share=0.3)
-    _say_left_out(room, len(rows) - taken, "rows")
+    say_left_out(room, len(rows) - taken, "rows")
 
 
 def _other_row(finding: Finding) -> str:
@@ -165,32 +124,32 @@ def _other_row(finding: Finding) -> str:
     return markdown.row([word, markdown.text(finding.identity), markdown.text(finding.text)])
 
 
-def _add_details(room: _Room, report: Report) -> None:
+def _add_details(room: Room, report: Report) -> None:
     """Every check, folded by pair; those of the pairs that do not end well first."""
     entries = sorted(
         (entry for entry in report.pairs if entry.results), key=lambda e: (not e.exit_code, e.pair)
     )
     for index, entry in enumerate(entries, start=1):
         if not _add_pair(room, entry):
-            _say_left_out(room, len(entries) - index, "pairs")
+            say_left_out(room, len(entries) - index, "pairs")
             return
 
 
-def _add_pair(room: _Room, entry: PairReport) -> bool:
+def _add_pair(room: Room, entry: PairReport) -> bool:
     """One pair's checks; whether all of them fitted."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in entry.outcomes.items())
     head = f"<details><summary>{markdown.text(entry.pair)}: {counts}</summary>\n\n"
     head += markdown.head(["test", "check", "outcome", "seconds", "measured"])
     messages = [message for message in map(_message, entry.results) if message]
-    inside = _Room(room.left_bytes - len(_END), 0)
+    inside = Room(room.left_bytes - len(_END), 0)
     taken = inside.add_table(head, map(_result_row, entry.results))
     if not taken:
-        room.note(f"**{markdown.text(entry.pair)} is left out here**; {_FULL}.\n\n")
+        room.note(f"**{markdown.text(entry.pair)} is left out here**; {FULL}.\n\n")
         return False
     unsaid = sum(not inside.add(message) for message in messages)
     room.add("".join([*inside.parts, _END]))
-    _say_left_out(room, len(entry.results) - taken, "checks of this pair")
-    _say_left_out(room, unsaid, "messages of this pair")
+    say_left_out(room, len(entry.results) - taken, "checks of this pair")
+    say_left_out(room, unsaid, "messages of this pair")
     return taken == len(entry.results) and not unsaid
 
 

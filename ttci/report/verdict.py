@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ttci.errors import ExitCode
+from ttci.errors import ExitCode, worst
+from ttci.report import FAIL_ON_SLOWER
+from ttci.report.against_history import history_line
 from ttci.report.collect import PairReport, Report
 from ttci.report.findings import missed_targets
-from ttci.results import Outcome, Result, Verdict
+from ttci.results import Drift, Outcome, Result, Verdict
 
 VERDICTS = {  # what an exit code is called
     ExitCode.OK: "passed",
@@ -17,6 +19,7 @@ VERDICTS = {  # what an exit code is called
     ExitCode.MACHINERY: "error",
     ExitCode.NOTHING_MATCHED: "nothing-matched",
 }
+SLOWER_THAN_HISTORY = "slower than its history"  # the heading of what passed, and yet fails for drift
 
 
 def verdict_word(report: Report) -> str:
@@ -24,8 +27,19 @@ def verdict_word(report: Report) -> str:
     return VERDICTS[report.exit_code]
 
 
-def verdict_line(report: Report) -> str:
-    """The verdict and what it is made of: nothing that was counted is silent."""
+def fails_on_drift(report: Report, fail_on: str) -> bool:
+    """Whether what is slower than its history fails the report, be it for other reasons too."""
+    return fail_on in FAIL_ON_SLOWER and slower_count(report) > 0
+
+
+def heading(report: Report, fail_on: str) -> str:
+    """The verdict for a person: no report that fails for drift alone is called passed."""
+    is_drift_alone = report.exit_code is ExitCode.OK and fails_on_drift(report, fail_on)
+    return SLOWER_THAN_HISTORY if is_drift_alone else verdict_word(report)
+
+
+def verdict_line(report: Report, fail_on: str = "failure") -> str:
+    """The heading and what it is made of: nothing that was counted is silent."""
     verdicts = report.verdicts
     outcomes = report.outcomes
     counted = [f"{outcomes[outcome]:,} {outcome}" for outcome in Outcome]
@@ -33,21 +47,29 @@ def verdict_line(report: Report) -> str:
     pairs = len({entry.pair for entry in report.pairs})
     left_out = f", {len(report.left_out)} left out" if report.left_out else ""
     plural = "" if pairs == 1 else "s"
-    return f"{verdict_word(report)}: {pairs:,} pair{plural}{left_out}; {', '.join(counted)}"
+    history = f"; {history_line(report.history)}" if report.history else ""
+    return f"{heading(report, fail_on)}: {pairs:,} pair{plural}{left_out}; {', '.join(counted)}{history}"
 
 
 def exit_code_of(report: Report, fail_on: str) -> ExitCode:
     """What the command ends with, for one of `ttci.report.FAIL_ON`.
 
-    `regression` is for branches with checks that are known to fail: as long as no
-    history says what became worse, it fails on missed targets and on everything that
-    could not be judged or was not there, and not on wrong numbers.
+    `drift` also fails on what is slower than its history. `regression` is for branches
+    with checks that are known to fail: it fails on what became worse, missed targets
+    and slower figures, and on everything that could not be judged or was not there,
+    and not on wrong numbers.
     """
     if fail_on == "never":
         return ExitCode.OK
     if fail_on == "regression":
         report = replace(report, pairs=tuple(map(_without_wrong_numbers, report.pairs)))
-    return report.exit_code
+    return worst([report.exit_code, *([ExitCode.FAILED] if fails_on_drift(report, fail_on) else [])])
+
+
+def slower_count(report: Report) -> int:
+    """How many figures are slower than their history."""
+    entries = report.history.series if report.history else ()
+    return sum(entry.judgement.drift is Drift.SLOWER for entry in entries)
 
 
 def _without_wrong_numbers(entry: PairReport) -> PairReport:

@@ -9,7 +9,7 @@ def describe_failure(measurement: Measurement) -> str:
     """Why a measurement fails: measured, target, limit, by how much."""
     m = measurement
     if m.verdict is Verdict.NO_MEASUREMENT or m.value is None:
-        return f"{m.name}: not measured, yet it has a target of {_figure(m.target)} {m.unit}"
+        return f"{m.name}: not measured, yet it has a target of {_figure(m.target)}{_unit(m)}"
     return f"{m.name} missed its target: {describe(m)}"
 
 
@@ -22,13 +22,13 @@ def describe_improvement(measurement: Measurement) -> str:
 def describe(measurement: Measurement) -> str:
     """The value, and beside it the target, the limit and the distance where there is one."""
     m = measurement
-    unit = "" if m.unit == "1" else f" {m.unit}"
+    unit = _unit(m)
     if m.target is None or m.limit is None or m.value is None:
         return f"{_figure(m.value)}{unit}"
     over = 100 * (m.value / m.target - 1)
     return (
         f"measured {_figure(m.value)}{unit}, target {_figure(m.target)}{unit}, "
-        f"limit {_figure(m.limit)}{unit}, {over:+.1f} % against the target"
+        f"limit {_figure(m.limit)}{unit}, {over:+.1f}% against the target"
     )
 
 
@@ -37,10 +37,15 @@ def describe_briefly(measurement: Measurement) -> str:
     m = measurement
     if m.value is None:
         return f"{m.name} not measured"
-    unit = "" if m.unit == "1" else f" {m.unit}"
+    unit = _unit(m)
     capacity = "" if m.capacity is None else f" of {_figure(m.capacity)}{unit}"
     target = "" if m.target is None else f" (target {_figure(m.target)}{unit}: {m.verdict})"
     return f"{m.name} {_figure(m.value)}{unit}{capacity}{target}"
+
+
+def _unit(measurement: Measurement) -> str:
+    """As it stands behind a number: nothing where it is 1."""
+    return "" if measurement.unit == "1" else f" {measurement.unit}"
 
 
 def _figure(value: float | None, digits: int = 6) -> str:

@@ -92,6 +92,10 @@ class SuiteSession:
         others = [item for item in items if CASE not in item.stash]
         if self._config.getoption("--ttci-resume"):  # the others came first, and have had their turn
             own, others = [item for item in own if item.name not in self._judged], []
+        only: Path | None = self._config.getoption("--ttci-only")
+        if only:
+            chosen = set(only.read_text(encoding="utf-8").splitlines())
+            own, others = [item for item in own if item.name in chosen], []
         items[:] = others + own
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -43,8 +43,28 @@ function chart(title, label, draw) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
   made.append(element("figcaption", "", title), canvas);
-  drawn.add({ canvas, draw, plot: null });
+  drawn.add({ canvas, draw, plot: null, isSeen: true });
   return made;
+}
+
+/** Charts that wait until they come near the screen: of thousands only these are drawn. */
+const waiting = new WeakMap();
+const nearTheScreen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    waiting.get(target).isSeen = true;
+    nearTheScreen.unobserve(target);
+  }
+  drawCharts();
+}, { rootMargin: "300px 0px" });
+
+/** Draw into this element once it is near the screen; what is given back holds the plot then. */
+function drawWhenNear(canvas, draw) {
+  const entry = { canvas, draw, plot: null, isSeen: false };
+  drawn.add(entry);
+  waiting.set(canvas, entry);
+  nearTheScreen.observe(canvas);
+  return entry;
 }
 
 /** Draw the charts that came to the page since, and forget those that left it. */
@@ -53,7 +73,7 @@ function drawCharts(again = false) {
     if (!entry.canvas.isConnected) {
       entry.plot?.destroy();
       drawn.delete(entry);
-    } else if (again || entry.plot === null) {
+    } else if (entry.isSeen && (again || entry.plot === null) && entry.canvas.clientWidth) {
       entry.plot?.destroy();
       const { options, columns } = entry.draw({ width: entry.canvas.clientWidth, height: CHART_HEIGHT });
       entry.plot = new uPlot(options, columns, entry.canvas);

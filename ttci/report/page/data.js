@@ -78,3 +78,7 @@ function identity(row) {
   const pair = pairName(pairOf(row));
   return test ? `${pair}/${test}[${texts[results.check[row]]}]` : pair;
 }
+
+/** What others add to an opened measurement, and to the figure in a row: functions that give an element or null. */
+const besideMeasurement = [];
+const besideFigure = [];

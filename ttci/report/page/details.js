@@ -4,7 +4,7 @@ function details(row) {
   made.append(linksOf(row));
   const message = texts[results.message[row]];
   if (message) made.append(element("pre", "message", message));
-  for (let at = firstMeasurement[row]; at < firstMeasurement[row + 1]; at++) made.append(measurementBlock(at));
+  for (let at = firstMeasurement[row]; at < firstMeasurement[row + 1]; at++) made.append(measurementBlock(row, at));
   const facts = element("div", "facts");
   const pair = pairOf(row);
   const config = data.facts[results.config[row]];
@@ -25,7 +25,7 @@ function linksOf(row) {
   return made;
 }
 
-function measurementBlock(at) {
+function measurementBlock(row, at) {
   const made = element("section", "measurement");
   const head = element("h2", "", texts[measurements.name[at]]);
   head.append(" ", verdictBadge(verdicts[measurements.verdict[at]]));
@@ -37,6 +37,7 @@ function measurementBlock(at) {
   const capacity = capacityBar(at);
   if (capacity) made.append(drawnWith(capacity, ofCapacity(at)));
   if (data.samples[at].length > 1) made.append(sampleCharts(at));
+  made.append(...besideMeasurement.map((more) => more(row, at)).filter(Boolean));
   return made;
 }
 

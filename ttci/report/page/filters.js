@@ -12,7 +12,6 @@ const SORTS = {
   against: "Against target",
   seconds: "Seconds",
 };
-const byName = new Intl.Collator("en", { numeric: true }).compare;
 let lowered = null; // the texts in lower case, from the first search on
 
 /** The rows that pass every filter, in the order of the table. */

@@ -18,12 +18,6 @@ function showChoices() {
   form.sort.append(...Object.entries(SORTS).map(([value, word]) => option(value, word)));
 }
 
-function option(value, word) {
-  const made = element("option", "", word);
-  made.value = value;
-  return made;
-}
-
 /** Show what the state asks for, in the table, the controls and the address. */
 function show(change) {
   Object.assign(state, { page: 0 }, change);
@@ -37,8 +31,7 @@ function show(change) {
   part("reset").hidden = Object.keys(NOTHING).every((name) => state[name] === "");
   showHeads();
   showRows();
-  const stated = Object.entries(state).filter(([name, value]) => value !== FIRST[name]);
-  history.replaceState(null, "", stated.length ? `#${new URLSearchParams(stated)}` : location.pathname + location.search);
+  writeAddress();
 }
 
 /** What the address asks for; a name that no filter offers is no filter. */
@@ -67,27 +60,6 @@ function turn(pages) {
   part("found").scrollIntoView({ block: "start" });
 }
 
-function setTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-  drawCharts(true);
-}
-
-/** Storage may be forbidden to a file. */
-function remember(theme) {
-  try {
-    localStorage.setItem("ttci-theme", theme);
-  } catch { /* then it is chosen anew next time */ }
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem("ttci-theme");
-  } catch {
-    return "";
-  }
-}
-
 function listen() {
   form.addEventListener("input", ({ target }) => show({ [target.name]: target.value, ...(target.name === "sort" && { descending: WORST_IS_LARGEST.has(target.value) }) }));
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -105,12 +77,8 @@ function listen() {
     const line = target.closest("tr.result");
     if (line && !String(getSelection())) toggle(line);
   });
-  part("theme").addEventListener("change", ({ target }) => { setTheme(target.value); remember(target.value); });
   addEventListener("hashchange", () => show(fromAddress()));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawCharts(true));
   listenToKeys();
-  let settled = 0;
-  addEventListener("resize", () => { clearTimeout(settled); settled = setTimeout(() => drawCharts(true), 150); });
 }
 
 function pressed(target, name) {
@@ -133,9 +101,7 @@ function listenToKeys() {
   });
 }
 
-const theme = remembered();
-if (theme === "light" || theme === "dark") part("theme").querySelector(`[value="${theme}"]`).checked = true;
-setTheme(theme === "light" || theme === "dark" ? theme : "");
+startTheme();
 showCounts();
 showTargets();
 showAbout();
@@ -143,4 +109,5 @@ showNotes();
 showOverview();
 showChoices();
 listen();
+inAddress.push(() => Object.entries(state).filter(([name, value]) => value !== FIRST[name]));
 show(fromAddress());

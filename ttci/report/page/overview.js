@@ -52,12 +52,7 @@ function onBranch(branches) {
 function showNotes() {
   const notes = data.left_out.map(([pair, reason]) => `${pair} was not run: ${reason}`);
   if (data.not_shown) notes.unshift(`${wholeNumber.format(data.not_shown)} more results are not on this page, which would be too large; report.json has them.`);
-  if (!notes.length) return;
-  const made = element("details", "notes");
-  made.open = notes.length <= 3;
-  made.append(element("summary", "", `${notes.length} ${notes.length === 1 ? "note" : "notes"}`));
-  made.append(...notes.map((note) => element("p", "", note)));
-  part("notes").append(made);
+  showNoteList("notes", notes);
 }
 
 /** Models down, devices across; a cell filters by both. */

@@ -11,7 +11,6 @@ const COLUMNS = [
   { key: "seconds", title: "Seconds", cell: (row) => (results.severity[row] ? seconds(results.seconds[row]) : "") },
 ];
 const opened = new Set();
-const part = (id) => document.getElementById(id);
 let chosen = [];
 
 function showHeads() {
@@ -83,6 +82,7 @@ function measuredCell(row) {
   if (at < 0) return "";
   const made = element("span", "", quantity(at, measurements.value[at]));
   made.append(element("span", "statistic", texts[measurements.name[at]]));
+  made.append(...besideFigure.map((more) => more(row, at)).filter(Boolean));
   return made;
 }
 

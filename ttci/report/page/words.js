@@ -15,7 +15,11 @@ const VERDICTS = {
 };
 const toFourDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const toSixDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
+const toOneDecimal = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const wholeNumber = new Intl.NumberFormat("en");
+
+const part = (id) => document.getElementById(id);
+const byName = new Intl.Collator("en", { numeric: true }).compare;
 
 /** An element with this text; text never becomes markup. */
 function element(tag, className, content) {
@@ -41,7 +45,14 @@ function quantity(at, value) {
 }
 
 function percent(share) {
-  return `${figure(100 * share)} %`;
+  return `${figure(100 * share)}%`;
+}
+
+/** As people write a change: +12.3%. */
+function signedPercent(share) {
+  const rounded = Number((100 * share).toFixed(1));
+  const sign = rounded > 0 ? "+" : rounded < 0 ? "−" : "±";
+  return `${sign}${toOneDecimal.format(Math.abs(rounded))}%`;
 }
 
 /** How far from the target, in words: what the bar beside it draws. */
@@ -51,9 +62,7 @@ function againstTarget(at) {
   const share = shareOfTarget(at);
   if (share === null) return `target ${wanted}`;
   if (isCorrelation(at)) return `target ${wanted}`;
-  const over = 100 * (share - 1);
-  const sign = over > 0 ? "+" : over < 0 ? "−" : "±";
-  return `target ${wanted}, ${sign}${figure(Math.abs(Number(over.toFixed(1))))} %`;
+  return `target ${wanted}, ${signedPercent(share - 1)}`;
 }
 
 function seconds(value) {
@@ -74,4 +83,20 @@ function verdictBadge(verdict) {
   const badge = element("span", "verdict-badge", VERDICTS[verdict]);
   badge.dataset.verdict = verdict;
   return badge;
+}
+
+function option(value, word) {
+  const made = element("option", "", word);
+  made.value = value;
+  return made;
+}
+
+/** Notes that fold, open where they are few. */
+function showNoteList(id, notes) {
+  if (!notes.length) return;
+  const made = element("details", "notes");
+  made.open = notes.length <= 3;
+  made.append(element("summary", "", `${notes.length} ${notes.length === 1 ? "note" : "notes"}`));
+  made.append(...notes.map((note) => element("p", "", note)));
+  part(id).append(made);
 }

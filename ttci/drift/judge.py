@@ -1,0 +1,214 @@
+"""The drift verdict of one figure: statistics over numbers alone.
+
+A run is called slower or faster where three things hold. The newest two or three runs lie
+beyond what the noise of this figure, on these hosts, explains. They agree with each other:
+an outlier counts as little more than the others beside it. And the change may be as large
+as what matters. One run alone is never enough, because one in a hundred is an outlier
+anywhere: it is suspected, and its reruns or its successors decide.
+
+How often this errs is measured by ``benchmarks/drift.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from ttci.drift.levels import FEWEST_OF_A_HOST
+from ttci.drift.newest import FEWEST_OLD_RUNS, MOST_NEW_RUNS, Change, Newest, runs_left_out
+from ttci.drift.noise import median
+from ttci.drift.words import SMALLEST_CHANGE, Judgement
+from ttci.results import Drift
+
+FEWEST_RUNS = FEWEST_OLD_RUNS + MOST_NEW_RUNS - 1  # of a window
+FEWEST_EQUAL_RUNS = (
+    5  # of a window in which runs are equal to the last digit: what is measured so has no noise
+)
+_EQUAL_PAIRS = 0.8  # of neighbours
+_BLIND = 0.2  # a change of this size that would not be seen is to be said
+_SUSPECTED = 1e-3  # how likely noise alone goes so far in one run
+
+
+def judge(
+    values: Sequence[float],
+    hosts: Sequence[str],
+    value: float,
+    host: str,
+    *,
+    direction: str = "lower",
+    smallest_change: float = SMALLEST_CHANGE,
+    reruns: Sequence[float] = (),
+    follows: bool = True,
+) -> Judgement:
+    """Judge `value`, measured on `host`, against the window of earlier `values`, oldest first.
+
+    smallest_change: the fraction that matters.
+    reruns: values of the same code, measured again because the first one was suspected;
+        they stand for it, as it was chosen for being far off.
+    follows: the run is the next one of the window's own line, so that its newest runs
+        may show the same change; a pull request stands beside it.
+    """
+    count = len(values)
+    now = median(np.array(reruns)) if len(reruns) else value
+    if _is_exact(values):
+        level = values[count - 1 - min(runs_left_out(count), count - FEWEST_EQUAL_RUNS)]
+        return _without_noise(values, level, now, direction, smallest_change)
+    if count < FEWEST_RUNS:
+        return Judgement(Drift.TOO_FEW, f"Too few: {count} of {FEWEST_RUNS} earlier runs.")
+    newest = Newest(np.array([*values, now]), [*hosts, host], direction=direction)
+    if not newest.is_comparable:
+        return _on_a_new_host(newest, host, smallest_change)
+    return _Case(newest, direction, smallest_change, follows, bool(len(reruns))).judged()
+
+
+def _is_exact(values: Sequence[float]) -> bool:
+    """Whether it is a figure without noise, which stays as it is until it is changed."""
+    equal = sum(before == after for before, after in pairwise(values))
+    return len(values) >= FEWEST_EQUAL_RUNS and equal >= _EQUAL_PAIRS * (len(values) - 1)
+
+
+def _without_noise(
+    values: Sequence[float], level: float, now: float, direction: str, smallest_change: float
+) -> Judgement:
+    """A figure that is what it is: one run shows a change."""
+    change = (now - level) / (abs(level) or abs(now) or 1.0)
+    starts = tuple(at + 1 for at, (before, after) in enumerate(pairwise(values)) if before != after)
+    known = Judgement(
+        Drift.SAME,
+        "Equal to the last digit.",
+        change=change,
+        level=level,
+        noise=0.0,
+        change_points=starts,
+        details={
+            "window": f"{len(values)} runs, equal but for {len(starts)} changes",
+            "smallest change that matters": f"{smallest_change:.1%}",
+        },
+    )
+    if change == 0:
+        return known
+    if abs(change) < smallest_change:
+        return replace(known, reason=f"{_percent(change)}; below {smallest_change:.0%} does not matter.")
+    return replace(
+        known, drift=_word(change, direction), reason=f"{_percent(change)}, of a figure without noise."
+    )
+
+
+def _on_a_new_host(newest: Newest, host: str, smallest_change: float) -> Judgement:
+    reason = (
+        f"Measured on {host}, which the window does not know: "
+        f"{FEWEST_OF_A_HOST} runs on it are needed, or runs on several others."
+    )
+    return _about(newest, Drift.INCOMPARABLE, reason, None, smallest_change)
+
+
+class _Case:
+    """The newest runs of a figure, and what is to be said of them."""
+
+    def __init__(
+        self, newest: Newest, direction: str, smallest_change: float, follows: bool, has_reruns: bool
+    ) -> None:
+        self._newest, self._direction, self._smallest_change = newest, direction, smallest_change
+        self._follows, self._has_reruns = follows, has_reruns
+
+    def judged(self) -> Judgement:
+        if not self._follows:
+            self._stand_beside_the_newest()
+        changes = self._changes()
+        found = next(filter(self._is_to_be_called, changes), None)
+        return self._called(found) if found else self._not_called(changes)
+
+    def _stand_beside_the_newest(self) -> None:
+        """Where the newest runs of the default branch have changed, that is no pull request's doing."""
+        for runs in range(2, MOST_NEW_RUNS + 1):
+            change = self._newest.change(runs, before=1)
+            if change is not None and self._is_to_be_called(change):
+                self._newest.take_over(change)
+                return
+
+    def _changes(self) -> list[Change]:
+        """The newest runs together, fewest first; a single one where its reruns stand for it."""
+        counts = [1] if self._has_reruns else []
+        if self._follows:
+            counts += range(2, MOST_NEW_RUNS + 1)
+        return [change for change in map(self._newest.change, counts) if change is not None]
+
+    def _is_to_be_called(self, change: Change) -> bool:
+        return change.is_beyond_noise and change.matters(self._smallest_change)
+
+    def _called(self, change: Change) -> Judgement:
+        size = self._newest.change_of(change)
+        together = "its reruns lie" if change.runs == 1 else f"the newest {change.runs} runs lie"
+        reason = f"{_percent(size)}; {together} {abs(change.size) / change.error:.1f} standard errors off."
+        return self._about(_word(size, self._direction), reason, change)
+
+    def _not_called(self, changes: Sequence[Change]) -> Judgement:
+        alone = self._newest.change(1, likelihood=_SUSPECTED)
+        if alone is not None and self._is_to_be_called(alone) and not self._has_reruns:
+            reason = f"Looks {_percent(self._newest.change_of(alone))}; one run alone does not show it."
+            return replace(self._about(Drift.SAME, reason, alone), is_suspected=True)
+        change = changes[-1] if changes else alone
+        if change is None:  # two of the newest runs are on hosts that nothing is known of
+            return self._about(Drift.SAME, "One run alone does not show a change.", None)
+        why = change.explanation or f"below {self._smallest_change:.0%} does not matter"
+        seen = self._newest.as_fraction(change.critical * change.error)
+        blind = f", and anything below {seen:.0%}" if seen > _BLIND else ""
+        return self._about(Drift.SAME, f"{_percent(self._newest.change_of(change))}; {why}{blind}.", change)
+
+    def _about(self, drift: Drift, reason: str, change: Change | None) -> Judgement:
+        return _about(self._newest, drift, reason, change, self._smallest_change)
+
+
+def _about(
+    newest: Newest, drift: Drift, reason: str, change: Change | None, smallest_change: float
+) -> Judgement:
+    return Judgement(
+        drift=drift,
+        reason=reason,
+        change=newest.change_of(change) if change else None,
+        level=newest.level,
+        noise=newest.as_fraction(newest.parts.noise),
+        change_points=newest.parts.starts[1:],
+        details={
+            **_window(newest),
+            "smallest change that matters": f"{smallest_change:.1%}",
+            **_size(newest, change),
+        },
+    )
+
+
+def _window(newest: Newest) -> Mapping[str, str]:
+    """What `ttci history explain` says of the window."""
+    found = {
+        "window": f"{newest.reference} runs, the last level {newest.level_runs} of them",
+        "noise of a run": f"{newest.as_fraction(newest.parts.noise):.2%}",
+        "correlation of neighbours": f"{newest.parts.correlation:.2f}",
+    }
+    if newest.parts.has_hosts:
+        offsets = ", ".join(f"{name} {offset:+.1%}" for name, offset in newest.offsets().items())
+        found["hosts"] = offsets or "none is known"
+    return found
+
+
+def _size(newest: Newest, change: Change | None) -> Mapping[str, str]:
+    """What `ttci history explain` says of the newest runs."""
+    if change is None:
+        return {}
+    seen = newest.as_fraction(change.critical * change.error)
+    return {
+        "newest runs judged": str(change.runs),
+        "change": f"{newest.change_of(change):+.2%}, standard error {change.error:.2%}",
+        "standard errors off": f"{abs(change.size) / change.error:.2f}, critical {change.critical:.2f}",
+        "smallest change that would be seen": f"{seen:.1%}",
+    }
+
+
+def _word(change: float, direction: str) -> Drift:
+    return Drift.SLOWER if (change > 0) == (direction == "lower") else Drift.FASTER
+
+
+def _percent(change: float) -> str:
+    return f"{abs(change):.1%} {'higher' if change > 0 else 'lower'}"

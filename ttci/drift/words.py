@@ -1,0 +1,54 @@
+"""The words of a drift verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ttci.history.series import Point, Series
+from ttci.manifest.schema import SMALLEST_CHANGE
+from ttci.results import Drift
+
+__all__ = ["SMALLEST_CHANGE", "HistoryView", "Judgement", "SeriesDrift"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of one figure, and from what."""
+
+    drift: Drift
+    reason: str  # a sentence
+    change: float | None = None  # against the baseline's level: 0.12 where the figure is 12 % higher
+    is_suspected: bool = False  # looks changed, and one run alone does not show it
+    level: float | None = None  # of the baseline, in the figure's unit
+    noise: float | None = None  # the standard deviation of a run, as a fraction of the level
+    change_points: tuple[int, ...] = ()  # positions in the window at which another level begins
+    details: Mapping[str, str] = field(default_factory=dict)  # further figures, for `ttci history explain`
+
+
+@dataclass(frozen=True)
+class SeriesDrift:
+    """One figure of a run beside its history.
+
+    window: the runs that it is compared with, oldest first.
+    current: None where the figure is gone.
+    baseline: in a sentence, which runs the window holds.
+    """
+
+    series: Series
+    judgement: Judgement
+    window: tuple[Point, ...] = ()
+    current: Point | None = None
+    baseline: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    """A report beside its history.
+
+    notes: what is to be said of the history itself: none yet, files that could not be read.
+    """
+
+    source: str
+    series: tuple[SeriesDrift, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,75 @@
+"""A report with its history, and what becomes of a failure to read that.
+
+The verdict of a run never depends on its history: whatever is wrong with it is a note in
+the report, which ends with the code that it would end with alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ttci.drift.words import HistoryView
+from ttci.errors import InputError, TtciError
+from ttci.history.store import Store, chosen_store
+from ttci.manifest.load import load_manifest
+from ttci.manifest.schema import HistoryEntry
+from ttci.report.collect import Report
+from ttci.results import Run
+
+_OF_MANIFEST = "[history] of the manifest"
+
+
+def with_history(report: Report, source: str | None, default_branch: str | None, manifest: Path) -> Report:
+    """`report` beside the history that `source` names, else the manifest; as it is where neither does.
+
+    manifest: its path; it need not be there.
+
+    Raises:
+        InputError: `source` is none of the forms.
+    """
+    try:
+        store = chosen_store(source, manifest)
+    except InputError as error:
+        if source is not None:
+            raise
+        return replace(report, history=HistoryView(_OF_MANIFEST, notes=(f"not read: {error}",)))
+    if store is None:
+        return report
+    return replace(report, history=_history(_one_a_pair(report), store, default_branch, manifest))
+
+
+def _one_a_pair(report: Report) -> list[Run]:
+    """The run of each pair; a second folder of one is a problem of the report."""
+    runs: dict[str, Run] = {}
+    for entry in report.pairs:
+        if entry.run:
+            runs.setdefault(entry.pair, entry.run)
+    return list(runs.values())
+
+
+def _history(runs: Sequence[Run], store: Store, default_branch: str | None, manifest: Path) -> HistoryView:
+    from ttci.drift.of_run import view_of
+    from ttci.history.index import updated_index
+
+    try:
+        stated = history_settings(manifest)
+        with updated_index(store) as index:
+            return view_of(
+                runs,
+                index,
+                Path.cwd(),
+                default_branch or stated.default_branch,
+                stated.smallest_change,
+            )
+    except (TtciError, OSError) as error:
+        notes = (*store.notes, f"not read: {error}")
+    except Exception as error:  # noqa: BLE001  # a bug in the judging of history is none of what was run
+        notes = (*store.notes, f"not read, for a bug of ttci: {type(error).__name__}: {error}")
+    return HistoryView(store.source, notes=notes)
+
+
+def history_settings(manifest: Path) -> HistoryEntry:
+    """What the manifest says under [history]; its defaults where there is no such file."""
+    return load_manifest(manifest).history if manifest.exists() else HistoryEntry.model_construct()
