@@ -28,10 +28,11 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def ttci(folder: Path, tmp_path: Path) -> Ttci:
     folder.mkdir()
-    source = ("--history", "folder:history", "--default-branch", "main")
 
     def history(*arguments: str) -> Done:
         project = Project(folder)
+        branch = () if arguments[0] == "log" else ("--default-branch", "main")
+        source = ("--history", "folder:history", *branch)
         return project.ttci("history", *arguments, *source, TTCI_CACHE=str(tmp_path / "cache"))
 
     return history

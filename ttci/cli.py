@@ -238,17 +238,19 @@ def _add_history(subparsers: Subparsers) -> None:
 def _history_action(actions: Subparsers, name: str, help_text: str) -> argparse.ArgumentParser:
     parser = _command(actions, name, help_text, _history)
     parser.set_defaults(action=name)
-    _add_history_source(parser, f"{STORE_HELP}; default: {_STATED}; one of the two has to name it")
+    help_of_source = f"{STORE_HELP}; default: {_STATED}; one of the two has to name it"
+    _add_history_source(parser, help_of_source, compares=name in ("show", "explain", "import", "site"))
     return parser
 
 
-def _add_history_source(parser: argparse.ArgumentParser, help_text: str) -> None:
+def _add_history_source(parser: argparse.ArgumentParser, help_text: str, *, compares: bool = True) -> None:
     parser.add_argument("--history", metavar="SOURCE", help=help_text)
-    parser.add_argument(
-        "--default-branch",
-        metavar="NAME",
-        help="whose runs are compared with; default: what the manifest says under [history], else git",
-    )
+    if compares:
+        parser.add_argument(
+            "--default-branch",
+            metavar="NAME",
+            help="whose runs are compared with; default: what the manifest says under [history], else git",
+        )
 
 
 def _history(options: argparse.Namespace) -> ExitCode:

@@ -148,7 +148,7 @@ def import_(options: Namespace) -> ExitCode:
 
     store = store_of(options)
     pair = Pair.parse(f"{options.model}@{options.device}")
-    source = Source(pair, _branch_of_files(options))
+    source = Source(pair, _default_branch(options))  # tools keep its runs, and do not say so
     runs = read_files(options.format, options.paths, source, datetime.now(timezone.utc))
     for summary in summaries(runs):
         print(summary)
@@ -175,14 +175,6 @@ def import_(options: Namespace) -> ExitCode:
     return ExitCode.MACHINERY if left_out else ExitCode.OK
 
 
-def _branch_of_files(options: Namespace) -> str | None:
-    """The branch of runs whose file does not say it: tools keep those of the default branch."""
-    from ttci.report.read_history import history_settings
-
-    stated = history_settings(options.manifest).default_branch
-    return options.default_branch or stated or Commits(Path.cwd()).default_branch()
-
-
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
         print(one_line(line), file=sys.stderr)
@@ -195,10 +187,9 @@ def site(options: Namespace) -> ExitCode:
     from ttci.report.whole_history import view_of_history
 
     store = store_of(options)
-    stated = history_settings(options.manifest)
-    branch = options.default_branch or stated.default_branch
+    smallest = history_settings(options.manifest).smallest_change
     with updated_index(store) as index:
-        view = view_of_history(store, index, Path.cwd(), branch, stated.smallest_change)
+        view = view_of_history(store, index, Path.cwd(), _default_branch(options), smallest)
     try:
         write_site(view, options.out)
     except OSError as error:

@@ -74,7 +74,7 @@ def open_store(source: str, repository: Path) -> Store | None:
     if kind == "branch" and (rest or source == "branch"):
         return BranchStore(rest or DEFAULT_BRANCH, repository)
     if kind == "folder" and rest:
-        return FolderStore(repository / rest)
+        return FolderStore(repository / Path(rest).expanduser())
     raise InputError(f"--history {quoted(source)}: not a history; write {SOURCE_HELP}")
 
 

@@ -12,7 +12,7 @@ from ttci.drift.words import HistoryView, Judgement, SeriesDrift
 from ttci.history.commits import Commits
 from ttci.history.index import Index, StoredRun
 from ttci.history.record import decode
-from ttci.history.series import Point, Series
+from ttci.history.series import Series
 from ttci.history.store import Store
 from ttci.report.trend_data import MOST_POINTS
 from ttci.results import Drift, Run
@@ -43,7 +43,7 @@ def view_of_history(
     known = {entry.series for entry in view.series}
     last = {run.pair: run for run in newest}
     lost = [_lost(series, index, last[series.pair]) for series in index.series(last) if series not in known]
-    return replace(view, series=(*longer, *lost))
+    return replace(view, series=(*longer, *(entry for entry in lost if entry.window)))
 
 
 def newest_run(index: Index, pair: str, branch: str | None) -> StoredRun:
@@ -76,7 +76,8 @@ def _longer(entry: SeriesDrift, index: Index) -> SeriesDrift:
 
 
 def _lost(series: Series, index: Index, newest: StoredRun) -> SeriesDrift:
-    points: tuple[Point, ...] = tuple(index.points(series, MOST_POINTS))
+    """With no points where only other branches than the newest run's have measured it."""
+    points = tuple(point for point in index.points(series, MOST_POINTS) if point.branch == newest.branch)
     last = f", as run {points[-1].run_id} did on {points[-1].started:%Y-%m-%d}" if points else ""
-    reason = f"run {newest.run_id}, the newest of {newest.pair}, did not measure it{last}"
+    reason = f"Run {newest.run_id}, the newest of {newest.pair}, did not measure it{last}."
     return SeriesDrift(series, Judgement(Drift.GONE, reason), points)
