@@ -6,7 +6,7 @@ of `_BACKENDS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -44,6 +44,8 @@ class Device(Protocol):
     capabilities: frozenset[Capability]
     max_tokens: int | None
     dtype_name: str  # of its floating-point numbers, as torch names it
+    environment: Mapping[str, str]  # what run.json tells of how it computes; empty where that is as usual
+    notice: str | None  # the same for a person, in one line
 
     def prepare(self, module: Any) -> Callable[..., Any]:
         """`module` as this device runs it; the module itself stays as it is.

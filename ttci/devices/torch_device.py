@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -14,6 +14,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ttci.checks.memory import PeakMemory
 from ttci.devices import Call, Capability, NoImplementationError
+from ttci.devices.float32_products import (
+    Float32Products,
+    WithFloat32Products,
+    computes_in_float32,
+    entered,
+    reason,
+)
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity
@@ -34,10 +41,15 @@ class TorchDevice:
         self.dtype_name: str = entry.dtype
         self._dtype: torch.dtype = getattr(torch, entry.dtype)
         self._device = torch.device(entry.target)
+        in_float32 = computes_in_float32(self._dtype) and self._device.type == "cpu"
+        self._products = Float32Products(self._dtype) if in_float32 else None
+        self.environment: Mapping[str, str] = {"products": "float32"} if in_float32 else {}
+        self.notice = f"{name}: {reason(self._dtype)}" if in_float32 else None
 
     def prepare(self, module: Any) -> Callable[..., Any]:
         """A copy of `module` in this device's type, which shares the parameters that are in it already."""
-        return converted(module, self._dtype, self._device)
+        copied = converted(module, self._dtype, self._device)
+        return WithFloat32Products(copied, self._products) if self._products else copied
 
     def release(self, implementation: Callable[..., Any]) -> None:
         """Nothing is kept of it."""
@@ -82,7 +94,8 @@ class TorchDevice:
         held = [*_weights(module), *tensors_in(inputs)]
         if self._device.type == "cuda":
             return PeakMemory(self._cuda_peak_bytes(held, call))
-        with _LiveBytes(held) as live:
+        # Entered in this order, what is converted to float32 for a product is not counted.
+        with entered(self._products), _LiveBytes(held) as live:
             call()
         return PeakMemory(int(live.peak))
 

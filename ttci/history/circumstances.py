@@ -19,6 +19,7 @@ _NOT_OF_THE_FIGURE = frozenset(
     ("module", "cut_from", "cache_cut_from", "tolerance", "declared_at", "targets_at")
 )
 _KEYS = {"input_shape": "shape", "decode_cache_length": "cache"}  # in fewer letters
+_WHERE_ABSENT = {"products": "native"}  # what it means that a key is not there
 _VERSIONS = ("torch", "ttnn", "firmware", "driver", "python", "ttci")
 _MAJOR_AND_MINOR = re.compile(r"\d+\.\d+")
 
@@ -35,7 +36,7 @@ def machine_of(run: Run) -> str:
     """
     known = run.environment
     if run.fidelity is Fidelity.REFERENCE:
-        parts = {key: known.get(key) for key in ("cpu", "cores", "threads")}
+        parts = {key: known.get(key) for key in ("cpu", "cores", "threads", "products")}
         parts["torch"] = _line(known.get("torch"))
     else:
         parts = {"fidelity": str(run.fidelity), "ttnn": _line(known.get("ttnn"))}
@@ -58,6 +59,10 @@ def versions_of(run: Run) -> str:
 def difference(earlier: str, now: str) -> str:
     """How two lines of circumstances or of versions differ: ``torch 2.12 → 2.13, cores 4 → 2``."""
     before, after = _read(earlier), _read(now)
+    for key, usual in _WHERE_ABSENT.items():
+        if key in before or key in after:
+            before.setdefault(key, usual)
+            after.setdefault(key, usual)
     return ", ".join(
         _changed(key, before.get(key), after.get(key))
         for key in {**before, **after}

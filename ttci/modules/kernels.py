@@ -98,7 +98,7 @@ def _rotary_inputs(shapes: Shapes, options: Options) -> tuple[Tensor, ...]:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None) -> Tensor:
-    y = x @ weight if bias is None else x @ weight + bias
+    y = F.linear(x, weight.t(), bias)
     return y if activation is None else _ACTIVATIONS[activation](y)
 
 

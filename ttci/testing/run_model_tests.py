@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         request = Request(device=options.device, manifest=options.manifest, model=options.model)
         choice = choose(request)
         try:
+            if choice.device.notice:
+                print(choice.device.notice)
             results = run_choice(choice, on_result=_print_progress)
         finally:
             choice.device.close()

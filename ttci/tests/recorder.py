@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -25,8 +26,18 @@ class Recorder:
     came since is in a journal beside it, which `read_run` takes into account.
     """
 
-    def __init__(self, pair: Pair, fidelity: Fidelity, path: Path | None, *, resumes: bool = False) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        fidelity: Fidelity,
+        path: Path | None,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        resumes: bool = False,
+    ) -> None:
         """Start anew, or go on where the process that wrote `path` before ended.
+
+        environment: what the device adds to the host's.
 
         Raises InputError where `path` cannot be written, MachineryError where it is to
         be gone on with and cannot be read.
@@ -38,7 +49,8 @@ class Recorder:
         self._entries: dict[str, str] = {}  # of every expected check, as JSON: only what is new is encoded
         before = read_run(path) if path and resumes else None
         self._started = before.started if before else datetime.now(timezone.utc)
-        self._environment = before.environment if before else describe_environment(Path.cwd()) if path else {}
+        own = {**describe_environment(Path.cwd()), **environment} if path else {}
+        self._environment = before.environment if before else own
         for result in before.results if before else ():
             self._keep(result)
         self._next_write_s = 0.0

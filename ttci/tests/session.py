@@ -47,6 +47,10 @@ class SuiteSession:
         self._failures = 0
         add_suite(config)
 
+    def pytest_report_header(self) -> str | None:
+        """Say how the device computes, where that is not as usual."""
+        return self._device.notice
+
     def pytest_sessionstart(self) -> None:
         """Make the cases; a controller of pytest-xdist is to hold no weights and no board."""
         if _is_xdist_controller(self._config):
@@ -193,8 +197,13 @@ def _request(config: pytest.Config) -> Request:
 
 
 def _recorder(config: pytest.Config, choice: Choice) -> Recorder:
-    resumes = config.getoption("--ttci-resume")
-    return Recorder(choice.pair, choice.device.fidelity, config.getoption("--run-json"), resumes=resumes)
+    return Recorder(
+        choice.pair,
+        choice.device.fidelity,
+        config.getoption("--run-json"),
+        environment=choice.device.environment,
+        resumes=config.getoption("--ttci-resume"),
+    )
 
 
 def _told_as_judged(config: pytest.Config) -> frozenset[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -72,6 +73,8 @@ class TtnnDevice:
     """A mesh of Tenstorrent chips; activations are bfloat16 in tile layout."""
 
     dtype_name = "bfloat16"
+    environment: Mapping[str, str] = MappingProxyType({})
+    notice: str | None = None
 
     def __init__(self, name: str, entry: TtnnDeviceEntry) -> None:
         lacking = needs(entry)
