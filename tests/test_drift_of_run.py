@@ -125,6 +125,7 @@ def test_a_test_that_no_run_has_measured_is_new(view: Any) -> None:
     [
         (timed(), {"torch": "2.14.0"}, "torch 2.13 → 2.14"),
         (timed(), {"cpu": "Xeon"}, "cpu EPYC 7763 → Xeon"),
+        (timed(), {"products": "float32"}, "products native → float32"),
         (timed(config={"input_shape": [1, 64, 4096]}), {}, "shape 1x128x4096 → 1x64x4096"),
         (timed(config={"dtype": "float32"}), {}, "dtype bfloat16 → float32"),
     ],

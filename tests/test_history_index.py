@@ -349,6 +349,7 @@ def test_circumstances_leave_out_what_is_no_bar() -> None:
         ({"torch": "2.14.0"}, "torch 2.13 → 2.14"),
         ({"cpu": "Xeon; 8488C"}, "cpu EPYC 7763 → Xeon, 8488C"),
         ({"cores": 2}, "cores 4 → 2"),
+        ({"products": "float32"}, "products native → float32"),
     ],
 )
 def test_circumstances_differ_by_machine_and_line_of_software(change: dict[str, Any], said: str) -> None:

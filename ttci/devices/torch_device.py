@@ -14,13 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ttci.checks.memory import PeakMemory
 from ttci.devices import Call, Capability, NoImplementationError
-from ttci.devices.float32_products import (
-    Float32Products,
-    WithFloat32Products,
-    computes_in_float32,
-    entered,
-    reason,
-)
+from ttci.devices.float32_products import Float32Products, WithFloat32Products, entered
+from ttci.devices.half_precision import computes_in_float32, reason
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity
