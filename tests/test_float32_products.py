@@ -99,7 +99,7 @@ class InInferenceMode(nn.Sequential):
 
     def forward(self, x: Tensor) -> Any:
         with torch.inference_mode():
-            return super().forward(x)
+            return super().forward(x)  # type: ignore[no-untyped-call]
 
 
 def _written_into(x: Tensor, weight: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class Attends(nn.Module):
         self.given = given
 
     def forward(self, x: Tensor) -> Tensor:
-        heads = x.unflatten(-1, (4, 4)).transpose(1, 2)  # [2, 4, 6, 4]
+        heads = x.unflatten(-1, (4, 4)).transpose(1, 2)  # type: ignore[no-untyped-call]  # [2, 4, 6, 4]  # type: ignore[no-untyped-call]
         keys = heads[:, :2] if "enable_gqa" in self.given else heads
         return F.scaled_dot_product_attention(heads, keys, keys, **self.given)
 
@@ -280,12 +280,12 @@ class Wrapped(Tensor):
 
     @staticmethod
     def __new__(cls: type[Wrapped], held: Tensor) -> Wrapped:
-        wrapped: Wrapped = torch.Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype)  # type: ignore[attr-defined]
+        wrapped: Wrapped = torch.Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype)
         wrapped.held = held
         return wrapped
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         return func(*(arg.held if isinstance(arg, Wrapped) else arg for arg in args), **(kwargs or {}))
 
 
@@ -308,7 +308,7 @@ def test_where_products_are_native_nothing_is_wrapped_and_nothing_is_said(
 
 
 def test_without_the_setting_the_cpu_decides() -> None:
-    has_fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    has_fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # type: ignore[no-untyped-call]
     assert opened(None).environment == ({} if has_fast else {"products": "float32"})
 
 
