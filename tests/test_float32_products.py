@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
 from ttci.devices.half_precision import SETTING
 from ttci.devices.torch_device import TorchDevice
@@ -250,6 +250,18 @@ def test_what_is_converted_for_a_product_counts_as_no_memory(module: nn.Module) 
         with torch.no_grad():
             peaks.append(device.peak_memory(prepared, x, lambda: prepared(x)).total_bytes)  # noqa: B023
     assert peaks[0] == peaks[1] > 0
+
+
+def test_a_module_without_products_is_not_looked_at_again() -> None:
+    device = opened("float32")
+    entered: list[int] = []
+    modules: dict[str, nn.Module] = {"norm": nn.LayerNorm(16), "linear": nn.Linear(16, 16)}
+    for module in modules.values():
+        module.register_forward_hook(lambda *_: entered.append(len(_get_current_dispatch_mode_stack())))
+        prepared, x = device.prepare(module), device.to_device(torch.randn(6, 16))
+        for _ in range(3):
+            prepared(x)
+    assert entered == [1, 0, 0, 1, 1, 1]
 
 
 def test_what_torch_refuses_is_refused_in_the_same_words() -> None:
