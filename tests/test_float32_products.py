@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import torch
@@ -270,6 +270,7 @@ def test_what_torch_refuses_is_refused_in_the_same_words() -> None:
         lambda: x @ torch.randn(3, 4),
         lambda: x @ torch.ones(3, 4, dtype=torch.int64),
         lambda: x @ torch.randn(4, 5).bfloat16(),
+        lambda: x.repeat(1, 64) @ torch.randn(128, 16_384).bfloat16(),
         lambda: torch.bmm(x.expand(2, 2, 3), x.expand(3, 2, 3).mT),
         lambda: x[:, 0].clone().addmm_(x, x.mT),
         lambda: torch.mm(x, x.mT, out=torch.empty(2, 2)),
@@ -289,6 +290,7 @@ class Wrapped(Tensor):
     """A tensor that says itself what its operations are made of."""
 
     held: Tensor
+    asked: ClassVar[list[str]] = []
 
     @staticmethod
     def __new__(cls: type[Wrapped], held: Tensor) -> Wrapped:
@@ -298,6 +300,7 @@ class Wrapped(Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        cls.asked.append(str(func))
         return func(*(arg.held if isinstance(arg, Wrapped) else arg for arg in args), **(kwargs or {}))
 
 
@@ -305,6 +308,7 @@ def test_a_tensor_class_of_the_users_is_seen_through() -> None:
     module = Calls(lambda x, w: x @ Wrapped(w), 16, 24)
     [output] = run("float32", module, torch.randn(6, 16))
     assert output.dtype == torch.bfloat16
+    assert "aten.mm.default" in Wrapped.asked  # its own product is not passed by
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,8 @@ class Float32Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if not _PLAIN.issuperset(
-            types
-        ):  # a tensor class of its own says first what its operations are made of
-            return NotImplemented
+        if not _PLAIN.issuperset(types):
+            return NotImplemented  # another tensor class says first what its operation is made of
         kind = _kind_of(func)
         if kind is _Kind.OTHER:
             return func(*args, **kwargs)
@@ -110,10 +108,9 @@ class Float32Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def _in_float32(self, func: Any, arguments: dict[str, Any]) -> Any:
-        schema = func._schema
+        schema, name = func._schema, _plain_name(func)
         written = [spec.name for spec in schema.arguments if spec.alias_info and spec.alias_info.is_write]
-        name = _plain_name(func)
-        if name in _MATRIX_PRODUCTS and len(written) <= 1:
+        if name in _MATRIX_PRODUCTS:
             result = _matrix_result(name, arguments)
             if written:
                 return _write(arguments[written[0]], result)
@@ -121,9 +118,9 @@ class Float32Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         wide = {key: self._widened(value) for key, value in arguments.items()}
         results = func(**wide)
         originals = {id(wide[key]): _write(arguments[key], wide[key]) for key in written}
-        kept = _FLOAT32_OUTPUTS.get(name, ())
         if not isinstance(results, tuple | list):
             return self._rounded(results, originals)
+        kept = _FLOAT32_OUTPUTS.get(name, ())
         return type(results)(
             result if index in kept else self._rounded(result, originals)
             for index, result in enumerate(results)
