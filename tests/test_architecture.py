@@ -14,10 +14,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
-    *("errors", "files", "cache", "toolchain", "manifest", "environment", "needs", "plan"),
+    *("errors", "files", "duration", "terminal"),
+    *("cache", "toolchain", "manifest", "environment", "needs", "plan"),
     *("results", "unfinished", "history", "drift"),
     *("report", "export", "packing"),
-    *("board_lock", "failure_limit", "progress", "child", "pair_folder", "pair_process", "run", "confirm"),
+    *("board_lock", "failure_limit", "expectation", "progress", "child"),
+    *("pair_folder", "pair_process", "run", "confirm"),
     "action",
 )
 HEAVY = ("tensors", "checks", "devices", "modules", "testing")

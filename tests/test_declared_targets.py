@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ttci.checks.performance import measure
+from ttci.checks.performance import Timing, measure
 from ttci.devices import Device, open_device
 from ttci.manifest import Pair, TestTargets, TorchDeviceEntry
 from ttci.results import Fidelity, Outcome, Result, Verdict
@@ -115,7 +115,7 @@ def test_a_latency_target_that_nothing_measured_fails() -> None:
     test = ModuleTest("it", module=nn.Linear(WIDTH, 4), performance_targets={"latency_ms": 5.0})
     cases = Choice(Pair("model", "cpu"), device(), [test]).cases
     (case,) = [case for case in cases if case.check == "performance"]
-    result = judge_case(case, lambda _: [])
+    result = judge_case(case, lambda _: Timing())
     assert result.outcome is Outcome.FAILED
     assert result.message == "latency_ms: not measured, yet it has a target of 5 ms"
 
@@ -241,7 +241,7 @@ def test_a_result_says_where_its_test_and_its_targets_are_written(tmp_path: Path
         "[models.tiny.targets.cpu.it]\nlatency_ms = 500.0\nmemory_mb = 3.0\n"
     )
     choice = choose(Request(device="cpu", manifest=manifest, model="tiny"))
-    configs = {case.check: judge_case(case, lambda _: [0.001]).config for case in choice.cases}
+    configs = {case.check: judge_case(case, lambda _: Timing((0.001,))).config for case in choice.cases}
     assert {config["declared_at"] for config in configs.values()} == {"models/tiny.py:4"}
     assert configs["performance"]["targets_at"] == {"latency_ms": "models_manifest.toml:8"}
     assert configs["memory"]["targets_at"] == {"memory_mb": "models_manifest.toml:9"}

@@ -18,9 +18,14 @@ from ttci.progress import Progress
 # Follows a child that begins a check, says so as pytest does, and takes its time.
 FOLLOW = """
 import subprocess, sys, time
+from datetime import date
+from ttci.expectation import Earlier, Expectation
 from ttci.progress import Progress
 
-with open(sys.argv[1], "w") as log, Progress("tiny@cpu", log) as progress:
+checks = ["tiny@cpu/lin[gradients]", "tiny@cpu/norm[gradients]"]
+earlier = Earlier(date(2026, 11, 27), {checks[0]: 40.0, checks[1]: 20.0})
+expectation = Expectation("tiny@cpu", earlier, lambda: checks)
+with open(sys.argv[1], "w") as log, Progress("tiny@cpu", log, expectation) as progress:
     process = subprocess.Popen([sys.executable, "-uc", sys.argv[2]], stdout=subprocess.PIPE)
     progress.follow(process, time.monotonic() + 60)
     process.wait()
@@ -49,14 +54,16 @@ def follow(script: str, log: io.StringIO, seconds: float = 60.0) -> tuple[Progre
     return progress, ended
 
 
-def seen_in_a_terminal(script: str, log: Path) -> str:
+def drawn_in_a_terminal(script: str, log: Path, **variables: str) -> str:
+    """What a terminal is sent, escapes included."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "GITHUB_ACTIONS")}
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", FOLLOW, str(log), script],
         stdout=terminal,
         stderr=terminal,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        env={**environment, "TERM": "xterm", "COLUMNS": "120", **variables},
     )
     os.close(terminal)
     seen = b""
@@ -68,7 +75,11 @@ def seen_in_a_terminal(script: str, log: Path) -> str:
     finally:
         os.close(controller)
         process.wait(60)
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    return seen.decode()
+
+
+def seen_in_a_terminal(script: str, log: Path) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn_in_a_terminal(script, log))
 
 
 def test_lines_are_printed_plainly_and_kept_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,11 +102,36 @@ def test_a_terminal_shows_the_running_check_and_for_how_long(script: str, tmp_pa
     assert "0:00:02" in seen
 
 
+def test_a_terminal_shows_which_of_how_many_checks_runs_and_the_time_left(tmp_path: Path) -> None:
+    seen = seen_in_a_terminal(ONE_PROCESS, tmp_path / "log.txt")
+    assert re.search(r"tiny@cpu/lin\[gradients\] 0:00:01 1/2, 0:00:5[89] left", seen), seen
+
+
+ONE_CHECK = (
+    "collected 1 item\n"
+    "tiny@cpu: about 60 s, as the run of 2026-11-27 took\n"
+    "ttci/tests/test_checks.py::tiny@cpu/lin[gradients] PASSED [100%]\n"
+)
+
+
 def test_the_live_line_stays_out_of_the_log(tmp_path: Path) -> None:
     seen_in_a_terminal(ONE_PROCESS, tmp_path / "log.txt")
-    assert (tmp_path / "log.txt").read_text() == (
-        "collected 1 item\nttci/tests/test_checks.py::tiny@cpu/lin[gradients] PASSED [100%]\n"
-    )
+    assert (tmp_path / "log.txt").read_text() == ONE_CHECK
+
+
+@pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS"])
+@pytest.mark.parametrize("value", ["true", "1", "yes"])
+def test_in_ci_a_terminal_gets_plain_lines_only(variable: str, value: str, tmp_path: Path) -> None:
+    script = ONE_PROCESS.replace("2.5", "0.7")
+    drawn = drawn_in_a_terminal(script, tmp_path / "log.txt", **{variable: value})
+    assert drawn.replace("\r\n", "\n") == ONE_CHECK
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "False"])
+def test_a_variable_of_ci_that_is_off_leaves_the_live_line(value: str, tmp_path: Path) -> None:
+    script = ONE_PROCESS.replace("2.5", "0.7")
+    drawn = drawn_in_a_terminal(script, tmp_path / "log.txt", CI=value, GITHUB_ACTIONS=value)
+    assert "\x1b[" in drawn
 
 
 def test_what_is_no_utf8_does_not_stop_it() -> None:

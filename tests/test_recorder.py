@@ -82,7 +82,7 @@ def test_a_skip_is_unavailable_with_its_reason(tmp_path: Path) -> None:
     recorder = recorder_at(path)
     recorder.expect([A])
     recorder.record(A, report("skipped", longrepr=("file.py", 1, "Skipped: no reason"), when="setup"))
-    assert outcomes(path)[A] == ("unavailable", "Skipped: no reason")
+    assert outcomes(path)[A] == ("unavailable", "no reason")
 
 
 @pytest.mark.parametrize("when", ["setup", "call", "teardown"])

@@ -255,6 +255,8 @@ def test_terminal_shows_a_bar_and_else_there_are_plain_lines(
 
     shutil.rmtree(installed)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for name in ("CI", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
     install_sfpi()
     assert ARCHIVE not in capsys.readouterr().out
 

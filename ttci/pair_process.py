@@ -15,6 +15,7 @@ from typing import IO
 
 from ttci.child import Ended, run_child
 from ttci.errors import ExitCode
+from ttci.expectation import Earlier, Expectation
 from ttci.failure_limit import failures_left
 from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.pair_folder import PairFolder
@@ -46,6 +47,7 @@ class PairProcesses:
     deadline: float
     timeout_s: float
     variables: Mapping[str, str] = field(default_factory=dict)  # for the processes, beside ours
+    earlier: Earlier | None = None  # run of the pair
     _has_reset: bool = False
 
     def judge(self, folder: PairFolder, checks: Sequence[str] = (), workers: int = 1) -> ExitCode:
@@ -96,7 +98,7 @@ class PairProcesses:
         self._ended.unlink(missing_ok=True)
         before = folder.read_run() if died_before else None
         command = self._whole_command(folder, checks, workers, before)
-        ended, last_lines = self._run_pytest(command, workers)
+        ended, last_lines = self._run_pytest(command, workers, folder)
         run = folder.read_run()
         has_begun = _has_begun(run, before)
         if ended.code == ExitCode.UNAVAILABLE and not has_begun and self._reset():
@@ -114,9 +116,15 @@ class PairProcesses:
             self._reset()
         return _End(ExitCode.MACHINERY, has_died=True, goes_on=goes_on)
 
-    def _run_pytest(self, command: Sequence[str], workers: int) -> tuple[Ended, str]:
+    def _run_pytest(self, command: Sequence[str], workers: int, folder: PairFolder) -> tuple[Ended, str]:
         """How it ended, and the end of what it printed."""
-        with Progress(str(self.pair), self.log) as progress:
+
+        def to_judge() -> list[str]:
+            run = folder.read_run()
+            return unfinished_in(run) if run else []
+
+        expectation = Expectation(str(self.pair), self.earlier, to_judge, workers)
+        with Progress(str(self.pair), self.log, expectation) as progress:
             ended = run_child(command, self._environment(workers), progress, self.deadline)
             return ended, progress.last_lines(_LAST_LINES)
 
@@ -139,6 +147,7 @@ class PairProcesses:
     def _command(self, folder: PairFolder) -> list[str]:
         return [
             *(sys.executable, "-m", "pytest", "-v"),
+            *("-p", "benchmark"),  # also where addopts say -p no:benchmark
             *("--manifest", str(self.manifest.path)),
             *("--test-model", self.pair.model),
             *("--test-device", self.pair.device),

@@ -6,11 +6,13 @@ import os
 import re
 import selectors
 import subprocess
-import sys
 import time
 from collections import deque
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
+
+from ttci.expectation import Expectation
+from ttci.terminal import can_be_redrawn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -19,22 +21,23 @@ _KEPT_LINES = 100
 _TICK_S = 0.5
 # pytest -v begins a line with a test's id and ends it with the outcome; with
 # several workers it prints the id alone on a line when a worker begins with it.
-_BEGUN = re.compile(r"\S+\.py::(?P<name>.*\S) *")
+_BEGUN = re.compile(r"\S+\.py::(?P<name>[^\[\]]+\[[^\[\]]+\])( .*)?")
 
 
 class Progress:
     """Follows a process: plain lines, and under them in a terminal the check that is running."""
 
-    def __init__(self, title: str, log: IO[str]) -> None:
+    def __init__(self, title: str, log: IO[str], expectation: Expectation | None = None) -> None:
         self._title = title
         self._log = log
+        self._expectation = expectation or Expectation()
         self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._bar = _terminal_bar() if sys.stdout.isatty() else None
+        self._bar = _terminal_bar() if can_be_redrawn() else None
         self._running = ""
 
     def __enter__(self) -> Progress:
         if self._bar:
-            self._task = self._bar.add_task(self._title)
+            self._task = self._bar.add_task(self._title, left=self._expectation)
             self._bar.start()
         return self
 
@@ -87,15 +90,20 @@ class Progress:
     def _show_chunk(self, chunk: bytes) -> bytes:
         *lines, unfinished = chunk.split(b"\n")
         for line in lines:
-            self.show(_text(line))
             self._show_running(_text(line))
+            self.show(_text(line))
         self._show_running(_text(unfinished))
         return unfinished
 
     def _show_running(self, line: str) -> None:
         begun = _BEGUN.fullmatch(line)
-        if self._bar and begun and begun["name"].endswith("]") and begun["name"] != self._running:
-            self._running = begun["name"]
+        if not begun or begun["name"] == self._running:
+            return
+        self._running = begun["name"]
+        said = self._expectation.begin(self._running)
+        if said:
+            self.show(said)
+        if self._bar:
             self._bar.reset(self._task, description=self._running)
 
 
@@ -107,5 +115,9 @@ def _terminal_bar() -> RichProgress:
     from rich.progress import Progress as RichProgress
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    return RichProgress(*columns, transient=True)
+    texts = (
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    return RichProgress(SpinnerColumn(), *texts, transient=True)

@@ -90,6 +90,8 @@ class Measurement(_Record):
     capacity: float | None = None  # of what is measured: how much of it the device has
     reruns: tuple[float, ...] = ()  # values of further runs, made to confirm this one
     quantiles: tuple[float, ...] = ()  # of the samples, evenly spaced, where history keeps no more of them
+    steady: bool | None = None  # whether more rounds would hardly move it; None where nobody can say
+    seconds: float | None = None  # that its rounds took together
 
     @property
     def limit(self) -> float | None:

@@ -13,6 +13,7 @@ from ttci.board_lock import held_environment, hold_boards
 from ttci.child import Terminated
 from ttci.environment import ENDED_VARIABLE, LOG_VARIABLE
 from ttci.errors import DeviceUnavailableError, ExitCode, InputError, MachineryError, worst
+from ttci.expectation import Earlier
 from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.pair_folder import PairFolder
 from ttci.pair_process import ALONE, PairProcesses
@@ -44,13 +45,14 @@ def run_pair(
     device = manifest.devices[pair.device]
     timeout_s = 60.0 * device.timeout_minutes if timeout_s is None else timeout_s
     folder = PairFolder(report_dir.absolute() / str(pair))
+    earlier = Earlier.of(folder.read_run())
     folder.clear()
     for part in folder.parts:
         part.remove()
     with folder.log.open("a", encoding="utf-8") as log:  # its processes add to it too
         say = _printer(log)
         try:
-            with _processes(manifest, pair, pytest_args, log, timeout_s) as processes:
+            with _processes(manifest, pair, pytest_args, log, timeout_s, earlier) as processes:
                 code = _run_whole(processes, folder, device.workers)
         except (DeviceUnavailableError, MachineryError) as error:
             say(f"{pair}: {error}")
@@ -98,14 +100,19 @@ def rerun(
 
 @contextmanager
 def _processes(
-    manifest: Manifest, pair: Pair, pytest_args: Sequence[str], log: IO[str], timeout_s: float
+    manifest: Manifest,
+    pair: Pair,
+    pytest_args: Sequence[str],
+    log: IO[str],
+    timeout_s: float,
+    earlier: Earlier | None = None,
 ) -> Iterator[PairProcesses]:
     """The processes of a pair, which has its board as long as this lasts."""
     device = manifest.devices[pair.device]
     with _board_held(device, pair, timeout_s, _printer(log)) as held:
         deadline = time.monotonic() + timeout_s
         told = held | {LOG_VARIABLE: log.name, ENDED_VARIABLE: str(Path(log.name).parent)}
-        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told)
+        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told, earlier)
 
 
 def _say_why(folder: PairFolder, pair: Pair, code: ExitCode) -> None:

@@ -433,6 +433,7 @@ FAULTS = (
 
 def judged(device: Any, name: str) -> dict[str, str]:
     """The outcome and message of a subject's correctness check, as it is now."""
+    from ttci.checks.performance import Timing
     from ttci.manifest import Pair
     from ttci.testing import ModuleTest
     from ttci.testing.choice import Choice
@@ -443,7 +444,7 @@ def judged(device: Any, name: str) -> dict[str, str]:
         name, subject.shape, test_cases=["correctness"], inputs=subject.inputs, module=made(subject)
     )
     (case,) = Choice(Pair("faults", device.name), device, [test]).cases
-    result = judge_case(case, lambda _: ())
+    result = judge_case(case, lambda _: Timing())
     return {"outcome": result.outcome, "message": result.message}
 
 

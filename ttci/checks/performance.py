@@ -1,7 +1,7 @@
 """Is it fast enough? Samples of a call's duration, and their median.
 
-`Steadiness` says when enough rounds were measured; it serves pytest-benchmark's
-loop in the suite and `measure` outside pytest alike.
+`measure` has the loop: warm-up, then rounds until the median is steady or the time is up.
+What a round is, it is told: pytest-benchmark's in the suite, a plain one outside pytest.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ import bisect
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ttci.checks.findings import Findings
+from ttci.manifest.schema import MEASURE_SECONDS
 from ttci.results import Measurement
 
 PRECISION = 0.02  # of the median
 CONFIDENCE = 0.99
-MIN_ROUNDS = 8  # the fewest for which order statistics bound a median at 99 %
-MAX_SECONDS = 2.0
-WARM_UP_ROUNDS = 3
+FEWEST_ROUNDS = 3  # however long they take together
+MOST_ROUNDS = 10_000  # of a call so quick that its time would see more: they are all kept
+WARM_UP_CALLS = 3
+_WARM_UP_SHARE = 0.1  # of the time: after it no further call warms up
+
+Round = Callable[[], float]  # one round of a call: its seconds
 
 
 class Steadiness:
@@ -33,6 +38,8 @@ class Steadiness:
     def __init__(self, precision: float = PRECISION, confidence: float = CONFIDENCE) -> None:
         self._precision = precision
         self._z = statistics.NormalDist().inv_cdf(0.5 + confidence / 2)
+        # The least and the largest of n samples enclose the median but for a chance of 2^(1 - n).
+        self._fewest = math.ceil(1 - math.log2(1 - confidence))
         self._sorted: list[float] = []
 
     def add(self, sample: float) -> None:
@@ -45,40 +52,122 @@ class Steadiness:
         count = len(self._sorted)
         half_width = self._z * math.sqrt(count) / 2
         low, high = math.floor(count / 2 - half_width), math.ceil(count / 2 + half_width) - 1
-        if low < 0 or high >= count:
+        if count < self._fewest or low < 0 or high >= count:
             return False
         spread = self._sorted[high] - self._sorted[low]
         return spread / 2 <= self._precision * self._sorted[count // 2]
 
 
-def measure(call: Callable[[], object], max_seconds: float = MAX_SECONDS) -> list[float]:
-    """Seconds of each round of `call`: warm-up, then rounds until the median is steady.
+@dataclass(frozen=True)
+class Limits:
+    """When measuring ends.
 
-    At least MIN_ROUNDS rounds; no new one begins after `max_seconds`.
+    max_seconds: no round begins later, nor after MOST_ROUNDS. What counts is everything from the second
+        call on; the first may compile what it runs.
+    fewest_rounds: however long they take; where None, FEWEST_ROUNDS, and one where a single call
+        takes longer than max_seconds.
+    precision, confidence: of a steady median, see `Steadiness`.
     """
-    for _ in range(WARM_UP_ROUNDS):
-        call()
-    steadiness = Steadiness()
+
+    max_seconds: float = MEASURE_SECONDS
+    fewest_rounds: int | None = None
+    precision: float = PRECISION
+    confidence: float = CONFIDENCE
+
+    def allow_an_end(self, samples: list[float], *, is_steady: bool) -> bool:
+        """Whether so many rounds are enough where the median is steady, or else the time is up."""
+        if self.fewest_rounds is not None:
+            return len(samples) >= self.fewest_rounds
+        return is_steady or len(samples) >= FEWEST_ROUNDS or min(samples) > self.max_seconds
+
+    def are_reached(self, count: int, seconds: float) -> bool:
+        """Whether no further round is to begin, be the median steady or not."""
+        return seconds > self.max_seconds or count >= MOST_ROUNDS
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What measuring gave.
+
+    samples: the seconds of each round; empty where nothing was measured.
+    is_steady: whether it ended because the median was steady, and not because the time was up.
+    seconds: that the rounds took together, calibration included.
+    """
+
+    samples: tuple[float, ...] = ()
+    is_steady: bool | None = None
+    seconds: float | None = None
+
+
+def measure(
+    call: Callable[[], object],
+    max_seconds: float = MEASURE_SECONDS,
+    *,
+    limits: Limits | None = None,
+    rounds_of: Callable[[Callable[[], object]], Round] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Timing:
+    """Time rounds of `call`, warm, until their median is steady or the time is up.
+
+    Args:
+        call: what is timed; it has finished when it returns.
+        max_seconds: `Limits.max_seconds`, where no `limits` are given.
+        limits: when measuring ends.
+        rounds_of: gives what times one round of a call that is warm; one call by the clock where None.
+        clock: monotonic seconds.
+    """
+    limits = limits or Limits(max_seconds)
+    begin = _warm_up(call, limits.max_seconds, clock)
+    first = clock()
+    time_round = rounds_of(call) if rounds_of else _plain_rounds(call, clock)
+    steadiness = Steadiness(limits.precision, limits.confidence)
     samples: list[float] = []
-    began = time.perf_counter()
     while True:
-        start = time.perf_counter()
+        samples.append(time_round())
+        steadiness.add(samples[-1])
+        now, is_steady = clock(), steadiness.is_reached
+        is_over = is_steady or limits.are_reached(len(samples), now - begin)
+        if is_over and limits.allow_an_end(samples, is_steady=is_steady):
+            return Timing(tuple(samples), is_steady, seconds=now - first)
+
+
+def _warm_up(call: Callable[[], object], max_seconds: float, clock: Callable[[], float]) -> float:
+    """Call a few times, a slow call once; the moment from which time counts: after the first call."""
+    before = clock()
+    call()
+    begin = clock()
+    for _ in range(WARM_UP_CALLS - 1):
+        if clock() - before > _WARM_UP_SHARE * max_seconds:
+            break
         call()
-        end = time.perf_counter()
-        samples.append(end - start)
-        steadiness.add(end - start)
-        if len(samples) >= MIN_ROUNDS and (steadiness.is_reached or end - began > max_seconds):
-            return samples
+    return begin
 
 
-def check_performance(seconds: Sequence[float], *, is_decode_step: bool = False) -> Findings:
+def _plain_rounds(call: Callable[[], object], clock: Callable[[], float]) -> Round:
+    def time_round() -> float:
+        start = clock()
+        call()
+        return clock() - start
+
+    return time_round
+
+
+def check_performance(timing: Timing, *, is_decode_step: bool = False) -> Findings:
     """The latency of a forward pass: the median of the rounds' seconds, in milliseconds.
 
     is_decode_step: it gives every user one token, so that its rate is measured too.
     """
-    samples = tuple(1000 * sample for sample in seconds)
+    samples = tuple(1000 * sample for sample in timing.samples)
     latency_ms = statistics.median(samples) if samples else None
-    latency = Measurement(name="latency_ms", value=latency_ms, unit="ms", statistic="median", samples=samples)
+    latency = Measurement(
+        name="latency_ms",
+        value=latency_ms,
+        unit="ms",
+        statistic="median",
+        samples=samples,
+        steady=timing.is_steady,
+        seconds=timing.seconds,
+    )
     if not is_decode_step:
         return Findings(measurements=(latency,))
     rate = Measurement(
@@ -87,5 +176,7 @@ def check_performance(seconds: Sequence[float], *, is_decode_step: bool = False)
         unit="tokens/s/user",
         direction="higher",
         statistic="median",
+        steady=timing.is_steady,
+        seconds=timing.seconds,
     )
     return Findings(measurements=(latency, rate))

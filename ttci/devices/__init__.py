@@ -43,6 +43,7 @@ class Device(Protocol):
     fidelity: Fidelity
     capabilities: frozenset[Capability]
     max_tokens: int | None
+    measure_seconds: float  # for the latency of one test
     dtype_name: str  # of its floating-point numbers, as torch names it
     environment: Mapping[str, str]  # what run.json tells of how it computes; empty where that is as usual
     notice: str | None  # the same for a person, in one line

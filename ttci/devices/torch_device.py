@@ -33,6 +33,7 @@ class TorchDevice:
             raise DeviceUnavailableError(f"{name}: torch finds no CUDA GPU on this host")
         self.name = name
         self.max_tokens = entry.max_tokens
+        self.measure_seconds = entry.measure_seconds
         self.dtype_name: str = entry.dtype
         self._dtype: torch.dtype = getattr(torch, entry.dtype)
         self._device = torch.device(entry.target)

@@ -28,6 +28,8 @@ from ttci.manifest.identity import NAME_PATTERN
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Seconds = Annotated[float, Field(gt=0, le=1_000_000_000)]
+MEASURE_SECONDS = 10.0  # for one latency, where nobody says otherwise
 
 
 def _kebab_case(field: str) -> str:
@@ -66,6 +68,10 @@ class _DeviceEntry(_Entry):
     timeout_minutes: Count = Field(default=60, description="Of a pair's CI job.")
     test_timeout_seconds: Count = Field(
         default=600, description="Of one check; its process is ended, and the others go on in a fresh one."
+    )
+    measure_seconds: Seconds = Field(
+        default=MEASURE_SECONDS,
+        description="Of one latency, unless it is steady sooner; at least 3 rounds, 1 of a call this long.",
     )
 
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.columns import MOST_CHARACTERS, Texts, columns_of, encoded, json_of, number
 from ttci.report.findings import missed_targets, ratio_to_limit
+from ttci.report.verdicts import doubt_of
 from ttci.results import Measurement, Outcome, Result, Verdict
 
 MOST_RESULTS = 250_000
@@ -146,7 +147,7 @@ def _measurementcolumns_of(
     verdicts = {verdict: str(position) for position, verdict in enumerate(Verdict)}
     yield "name", (str(texts.position(m.name)) for m in measured)
     yield "unit", (str(texts.position(m.unit)) for m in measured)
-    yield "statistic", (str(texts.position(m.statistic)) for m in measured)
+    yield "statistic", (str(texts.position(_statistic(m))) for m in measured)
     yield "higher", ("1" if m.direction == "higher" else "0" for m in measured)
     yield "value", (number(m.value) for m in measured)
     yield "target", (number(m.target) for m in measured)
@@ -154,6 +155,11 @@ def _measurementcolumns_of(
     yield "capacity", (number(m.capacity) for m in measured)
     yield "verdict", (verdicts[m.verdict] for m in measured)
     yield "rounds", (str(len(m.samples)) for m in measured)
+
+
+def _statistic(measurement: Measurement) -> str:
+    """What the value is of the samples, and whether it would have moved with more of them."""
+    return ", ".join(filter(None, [measurement.statistic, doubt_of(measurement)]))
 
 
 def _samples(measured: Sequence[Measurement]) -> Iterator[str]:

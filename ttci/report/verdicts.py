@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ttci.duration import duration_text
 from ttci.results import Measurement, Verdict
 
 
@@ -22,12 +23,13 @@ def describe_improvement(measurement: Measurement) -> str:
 def describe(measurement: Measurement) -> str:
     """The value, and beside it the target, the limit and the distance where there is one."""
     m = measurement
-    unit = _unit(m)
+    unit, doubt = _unit(m), doubt_of(m)
+    doubt = f" ({doubt})" if doubt else ""
     if m.target is None or m.limit is None or m.value is None:
-        return f"{_figure(m.value)}{unit}"
+        return f"{_figure(m.value)}{unit}{doubt}"
     over = 100 * (m.value / m.target - 1)
     return (
-        f"measured {_figure(m.value)}{unit}, target {_figure(m.target)}{unit}, "
+        f"measured {_figure(m.value)}{unit}{doubt}, target {_figure(m.target)}{unit}, "
         f"limit {_figure(m.limit)}{unit}, {over:+.1f}% against the target"
     )
 
@@ -39,8 +41,21 @@ def describe_briefly(measurement: Measurement) -> str:
         return f"{m.name} not measured"
     unit = _unit(m)
     capacity = "" if m.capacity is None else f" of {_figure(m.capacity)}{unit}"
-    target = "" if m.target is None else f" (target {_figure(m.target)}{unit}: {m.verdict})"
-    return f"{m.name} {_figure(m.value)}{unit}{capacity}{target}"
+    target = "" if m.target is None else f"target {_figure(m.target)}{unit}: {m.verdict}"
+    remarks = "; ".join(filter(None, [doubt_of(m), target]))
+    return f"{m.name} {_figure(m.value)}{unit}{capacity}{f' ({remarks})' if remarks else ''}"
+
+
+def doubt_of(measurement: Measurement) -> str:
+    """That a figure was not steady yet when measuring it ended; empty where it was."""
+    m = measurement
+    if m.steady is not False:
+        return ""
+    counted = len(m.samples)
+    took = [duration_text(m.seconds)] if m.seconds is not None else []
+    rounds = [f"{counted:,} round{'' if counted == 1 else 's'}"] if counted else []
+    after = ", ".join([*took, *rounds])
+    return f"not steady after {after}" if after else "not steady"
 
 
 def _unit(measurement: Measurement) -> str:

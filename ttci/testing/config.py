@@ -53,6 +53,8 @@ class TestConfig:
             token a row, with a cache of so many tokens from
             ``module.make_cache(batch, length)``. Its latency gives
             ``tokens_per_s_per_user``. A `reference` function takes token and cache.
+        measure_seconds: how long the latency may be measured, unless its median is
+            steady sooner; the device's where None.
 
     Raises:
         DeclarationError: for a value that cannot be meant, with file and line.
@@ -69,6 +71,7 @@ class TestConfig:
     inputs: Callable[[Shape], Any] | None = None
     reference: nn.Module | Callable[..., Any] | None = None
     decode_cache_length: int | None = None
+    measure_seconds: float | None = None
     declared_at: Place | None = field(default=None, init=False, repr=False, compare=False)
     default_batch: int = field(default=1, init=False, repr=False, compare=False)
     default_tokens: int = field(default=DEFAULT_TOKENS, init=False, repr=False, compare=False)
@@ -143,6 +146,7 @@ class ModuleTestSpec:
     inputs: Callable[[Shape], Any] | None = None
     reference: nn.Module | Callable[..., Any] | None = None
     decode_cache_length: int | None = None
+    measure_seconds: float | None = None
     test_config: TestConfig = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -156,6 +160,7 @@ class ModuleTestSpec:
             self.inputs,
             self.reference,
             self.decode_cache_length,
+            self.measure_seconds,
         )
         wrong = list(_spec_mistakes(self))
         if wrong:
@@ -204,6 +209,9 @@ def _mistakes(config: TestConfig) -> list[str]:
             wrong.append(f"{label} is {getattr(config, label)!r}; give a tuple of positive integers")
     if not _is_positive(config.tolerance):
         wrong.append(f"tolerance is {config.tolerance!r}; give a number above 0, like 1e-3")
+    seconds: object = config.measure_seconds
+    if seconds is not None and not _is_positive(seconds):
+        wrong.append(f"measure_seconds is {seconds!r}; give a number of seconds above 0, like 10")
     wrong += _target_mistakes(config.performance_targets)
     wrong += _check_name_mistakes(config.test_cases)
     wrong += _decode_mistakes(config)
@@ -294,4 +302,5 @@ def _as_shape(shape: Sequence[int] | None) -> Shape | None:
 
 
 def _is_positive(number: Any) -> bool:
-    return isinstance(number, int | float) and math.isfinite(number) and number > 0
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return is_number and math.isfinite(number) and number > 0

@@ -12,7 +12,7 @@ from ttci.checks.correctness import check_correctness
 from ttci.checks.findings import Findings
 from ttci.checks.gradients import check_gradients
 from ttci.checks.memory import check_memory
-from ttci.checks.performance import check_performance
+from ttci.checks.performance import Timing, check_performance
 from ttci.devices import Capability, NoImplementationError
 from ttci.environment import add_to_log
 from ttci.manifest import Identity
@@ -23,7 +23,7 @@ from ttci.testing.places import place_text, user_frames
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.targets import METRICS, BoundTargets
 
-Timer = Callable[[Callable[[], object]], Sequence[float]]  # a call to the seconds of its rounds
+Timer = Callable[[Callable[[], object]], Timing]
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def judge_case(case: Case, timer: Timer) -> Result:
     start = time.perf_counter()
     needed = _NEEDS[case.check]
     if needed not in case.prepared.device.capabilities:
-        return _unavailable(case, start, f"{case.prepared.device.name} has no {needed.name.lower()}")
+        return unavailable(case, f"{case.prepared.device.name} has no {needed.name.lower()}", start)
     try:
         findings = _findings(case, timer)
     except NoImplementationError as error:
-        return _unavailable(case, start, str(error))
+        return unavailable(case, str(error), start)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
         refusal = case.prepared.device.refusal(error) if isinstance(error, Exception) else None
         if refusal is not None:
@@ -64,11 +64,15 @@ def judge_case(case: Case, timer: Timer) -> Result:
     return _result(case, outcome, start, "\n".join(problems or notes), measurements)
 
 
-def _unavailable(case: Case, start: float, reason: str) -> Result:
-    """It cannot be judged here; a target that binds here then fails."""
+def unavailable(case: Case, reason: str, start: float | None = None) -> Result:
+    """It is not judged, for this reason; a target that binds here then fails.
+
+    start: when the check began, by the performance counter; now where None.
+    """
     unmet = case.targets.judge(case.check, ())
     problems = [describe_failure(measurement) for measurement in _failing(unmet)]
     outcome = Outcome.FAILED if problems else Outcome.UNAVAILABLE
+    start = time.perf_counter() if start is None else start
     return _result(case, outcome, start, "\n".join([reason, *problems]), unmet)
 
 
@@ -97,8 +101,8 @@ def _correctness(case: Case) -> Findings:
 def _performance(case: Case, timer: Timer) -> Findings:
     prepared = case.prepared
     with prepared.device.timed(prepared.forward) as call:
-        seconds = timer(call)
-    return check_performance(seconds, is_decode_step=prepared.cache_length is not None)
+        timing = timer(call)
+    return check_performance(timing, is_decode_step=prepared.cache_length is not None)
 
 
 _NEEDS = {

@@ -43,6 +43,12 @@ class PreparedTest:
             return length
         return min(length, max(1, most // self.shape[0]))
 
+    @property
+    def measure_seconds(self) -> float:
+        """How long its latency may be measured: the test's own, else its device's."""
+        own = self.test.measure_seconds
+        return self.device.measure_seconds if own is None else own
+
     @cached_property
     def module(self) -> Any:
         """What is called: the module, or its decode step with a cache made from a fixed seed."""

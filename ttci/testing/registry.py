@@ -50,6 +50,7 @@ def test_module(
     inputs: Callable[[Shape], Any] | None = None,
     reference: nn.Module | Callable[..., Any] | None = None,
     decode_cache_length: int | None = None,
+    measure_seconds: float | None = None,
 ) -> ModuleType:
     """Mark `module` for testing, in place; returns the very module it was given.
 
@@ -67,6 +68,7 @@ def test_module(
         inputs,
         reference,
         decode_cache_length,
+        measure_seconds,
     )
     config.default_batch, config.default_tokens = test_batch_size, test_seq_len
     _refuse_what_is_no_size(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def run_choice(choice: Choice, on_result: Callable[[Result], object] | None = No
     """Judge every case of `choice`, in order."""
     results = TestResults()
     for case, following in zip_longest(choice.cases, choice.cases[1:]):
-        result = judge_case(case, measure)
+        result = judge_case(case, partial(measure, max_seconds=case.prepared.measure_seconds))
         results.add(result.test, result.check, result)
         if on_result:
             on_result(result)

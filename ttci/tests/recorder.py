@@ -138,5 +138,10 @@ def _result_in(identity: str, report: pytest.TestReport) -> Result | None:
     if report.passed:
         return None
     outcome = Outcome.UNAVAILABLE if report.skipped else Outcome.ERROR
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-    return unmeasured(identity, outcome, reason, getattr(report, "duration", 0.0))
+    return unmeasured(identity, outcome, reason_in(report), getattr(report, "duration", 0.0))
+
+
+def reason_in(report: pytest.TestReport) -> str:
+    """Why a check was skipped, or the text of its failure."""
+    is_skip = isinstance(report.longrepr, tuple)
+    return str(report.longrepr[2]).removeprefix("Skipped: ") if is_skip else report.longreprtext

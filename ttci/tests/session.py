@@ -21,6 +21,7 @@ from ttci.testing.results import line_of
 from ttci.tests.arguments import SUITE, add_suite, identity_in
 from ttci.tests.items import CASE, RESULT, Check, SuiteModule
 from ttci.tests.recorder import Recorder
+from ttci.tests.unmeasured import fail_where_a_target_binds, left_out_with_a_target
 from ttci.tests.watchdog import Watchdog
 from ttci.tests.workers import JUDGED, Workers
 
@@ -85,10 +86,19 @@ class SuiteSession:
         """Make one item a check, named by the check's identity."""
         if not isinstance(collector, SuiteModule):
             return None
-        return [_item(collector, obj, case) for case in self._cases if name == _function_for(case.check)]
+        config = self._config
+        return [_item(collector, obj, c) for c in self._cases if name == _function_for(c.check, config)]
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Put what the others made of the suite in order; no target that binds vanishes with its check."""
+        collected = [item for item in items if CASE in item.stash]
+        done = yield
+        items += left_out_with_a_target(collected, items)
+        self._arrange(items)
+        return done
+
+    def _arrange(self, items: list[pytest.Item]) -> None:
         """Keep the checks of a test together, in order, once: they share what was made ready."""
         order = {case.identity: index for index, case in enumerate(self._cases)}
         own = list({item.nodeid: item for item in items if CASE in item.stash}.values())
@@ -141,6 +151,8 @@ class SuiteSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Send the result along with the report: under xdist it crosses processes."""
         report = yield
+        if report.skipped and CASE in item.stash and RESULT not in item.stash:
+            fail_where_a_target_binds(item, report)
         if report.when == "call" and RESULT in item.stash:
             report.__dict__["ttci_result"] = item.stash[RESULT].model_dump_json()
         return report
@@ -237,11 +249,18 @@ def _refuse_unknown(checks: Sequence[str]) -> None:
 def _item(parent: pytest.Module, function: object, case: Case) -> pytest.Item:
     item: Check = Check.from_parent(parent, name=str(case.identity), callobj=function)
     item.stash[CASE] = case
+    if case.check == "performance" and not _is_timed(parent.config):
+        item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
     return item
 
 
-def _function_for(check: str) -> str:
-    return "judge_performance" if check == "performance" else "judge"
+def _function_for(check: str, config: pytest.Config) -> str:
+    return "judge_performance" if check == "performance" and _is_timed(config) else "judge"
+
+
+def _is_timed(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark is there: a user's -p no:benchmark takes its fixture away."""
+    return config.getoption("benchmark_skip", None) is not None
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

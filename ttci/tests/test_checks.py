@@ -6,16 +6,16 @@ file is empty to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import MethodType
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ttci.checks.performance import CONFIDENCE, PRECISION, WARM_UP_ROUNDS, Steadiness
+from ttci.checks.performance import Timing
 from ttci.results import Outcome, Result
 from ttci.testing.judge import Case, judge_case
 from ttci.tests.items import CASE, RESULT
+from ttci.tests.timing import measure_with
 
 
 def judge(request: pytest.FixtureRequest) -> None:
@@ -27,9 +27,19 @@ def judge_performance(request: pytest.FixtureRequest, benchmark: Any) -> None:
     """Latency of a module's forward pass, measured by pytest-benchmark."""
     case: Case = request.node.stash[CASE]
     benchmark.extra_info["identity"] = str(case.identity)
-    result = judge_case(case, timer=lambda call: _seconds(benchmark, call))
+    result = judge_case(case, timer=lambda call: _timed(request, benchmark, call))
     benchmark._mode = benchmark._mode or "nothing to time"  # or it warns that nobody used it
     _conclude(request, _unmeasured(result, request.config) if benchmark.disabled else result)
+
+
+def _timed(request: pytest.FixtureRequest, benchmark: Any, call: Callable[[], object]) -> Timing:
+    """What pytest-benchmark measures; nothing where benchmarks are disabled."""
+    if benchmark.disabled:
+        call()
+        return Timing()
+    timing = measure_with(benchmark, call, request.config, request.node.stash[CASE].prepared.measure_seconds)
+    benchmark.extra_info["steady"] = timing.is_steady
+    return timing
 
 
 def _conclude(request: pytest.FixtureRequest, result: Result) -> None:
@@ -52,33 +62,5 @@ def _unmeasured(result: Result, config: pytest.Config) -> Result:
     return result
 
 
-def _no_timer(call: Callable[[], object]) -> Sequence[float]:
+def _no_timer(call: Callable[[], object]) -> Timing:
     raise NotImplementedError("only the performance check measures time")
-
-
-def _seconds(benchmark: Any, call: Callable[[], object]) -> list[float]:
-    """Seconds of each round; none where benchmarks are disabled."""
-    if benchmark.disabled:
-        call()
-        return []
-    for _ in range(WARM_UP_ROUNDS):
-        call()
-    # pytest-benchmark stops when the mean is known well enough, which one slow
-    # round delays to the time limit; the figure judged here is the median.
-    if benchmark._precision is None:
-        benchmark._precision, benchmark._confidence = PRECISION, CONFIDENCE
-    benchmark._run_until_precise = MethodType(_run_until_median_is_steady, benchmark)
-    benchmark(call)
-    return list(benchmark.stats.stats.data)
-
-
-def _run_until_median_is_steady(
-    benchmark: Any, runner: Callable[..., float], loops: Any, stats: Any, max_rounds: int
-) -> None:
-    steadiness = Steadiness(benchmark._precision, benchmark._confidence)
-    for count in range(1, max_rounds + 1):
-        duration = runner(loops)
-        stats.update(duration)
-        steadiness.add(duration)
-        if count >= benchmark._min_rounds and steadiness.is_reached:
-            return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from ttci.cache import NO_ROOM, cache_folder, made_whole, plain_cache_errors
 from ttci.errors import ExitCode, InputError, MachineryError, did_you_mean, quoted
+from ttci.terminal import can_be_redrawn
 from ttci.toolchain.download import Progress, download
 from ttci.toolchain.release import TOOLS, Release
 from ttci.toolchain.sfpi import sfpi_release
@@ -110,7 +110,7 @@ def _make(release: Release) -> None:
 @contextmanager
 def _shown_progress(release: Release) -> Iterator[Progress]:
     """A bar in a terminal, one plain line elsewhere."""
-    if not sys.stdout.isatty():
+    if not can_be_redrawn():
         print(f"{release.title}: downloading {release.url}", flush=True)
         yield lambda done, total: None  # noqa: ARG005
         return

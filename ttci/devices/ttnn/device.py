@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -83,6 +85,7 @@ class TtnnDevice:
         target = _TARGETS[entry.target]
         self.name = name
         self.max_tokens = entry.max_tokens
+        self.measure_seconds = entry.measure_seconds
         self.board = BOARDS[entry.board]
         self.fidelity = target.fidelity
         self.capabilities = target.capabilities
@@ -212,13 +215,18 @@ class TtnnDevice:
             )
 
     def _warm_up(self, call: Call) -> None:
-        """Call until no new program comes to the program cache."""
+        """Call until no new program comes to the program cache, or the time for measuring is up.
+
+        The first call, which compiles, is not held against that time.
+        """
+        deadline = math.inf
         for _ in range(_MOST_WARM_UPS):
             programs = self._mesh.num_program_cache_entries()
             call()
             self.synchronize()
-            if self._mesh.num_program_cache_entries() == programs:
+            if self._mesh.num_program_cache_entries() == programs or time.monotonic() > deadline:
                 return
+            deadline = min(deadline, time.monotonic() + self.measure_seconds)
 
     def _replayed(self, call: Call, stack: ExitStack) -> Call:
         """The commands of `call`, recorded once: what the host takes to make them is left out."""
