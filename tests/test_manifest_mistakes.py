@@ -77,8 +77,8 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "key of the other backend": (
         TORCH + 'board = "n150"',
         [
-            '8: devices.b.board: unknown key "board"; there is: backend, dtype, max-tokens, on-demand, '
-            "runs-on, target, test-timeout-seconds, timeout-minutes, workers"
+            '8: devices.b.board: unknown key "board"; there is: backend, dtype, max-tokens, '
+            "measure-seconds, on-demand, runs-on, target, test-timeout-seconds, timeout-minutes, workers"
         ],
     ),
     "model key": (

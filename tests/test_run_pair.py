@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.pair_folders import STARTED, leave, result_of, run_of
 from ttci import run as run_module
 from ttci.child import run_child
 from ttci.errors import ExitCode, InputError, worst
@@ -206,6 +207,20 @@ def test_the_files_of_a_pair_name_the_same_checks(pairs: Project, pair: str) -> 
     (benchmark,) = json.loads((folder / "benchmark.json").read_text())["benchmarks"]
     assert benchmark["name"] == identities[1]
     assert read_run(folder / "run.json").pair == pair
+
+
+def test_a_pair_says_how_long_its_checks_took_the_last_time(here: Path) -> None:
+    taken = {("lin", "correctness"): 25.0, ("lin", "performance"): 17.0, ("norm", "correctness"): 500.0}
+    before = [
+        result_of("tiny@cpu", test, check).model_copy(update={"seconds": seconds})
+        for (test, check), seconds in taken.items()
+    ]
+    leave(here, run_of("tiny@cpu", *before))
+    assert run("tiny@cpu", here, "-k", "lin") is ExitCode.OK
+    log = (here / "tiny@cpu/log.txt").read_text()
+    said = f"tiny@cpu: about 42 s, as the run of {STARTED.date()} took\n"
+    assert log.count(said) == 1
+    assert log.index(said) < log.index("lin[correctness]")
 
 
 def test_the_log_of_a_pair_with_workers_holds_first_the_spread_then_the_measured_part(

@@ -115,9 +115,5 @@ def _terminal_bar() -> RichProgress:
     from rich.progress import Progress as RichProgress
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    texts = (
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    return RichProgress(SpinnerColumn(), *texts, transient=True)
+    running, left = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[left]}")
+    return RichProgress(SpinnerColumn(), running, TimeElapsedColumn(), left, transient=True)

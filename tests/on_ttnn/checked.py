@@ -146,16 +146,31 @@ def capacity(device: Any) -> list[list[int]]:
     return [ttnns, [chips.dram_bytes, chips.l1_bytes_per_core]]
 
 
+def warm_up_calls(device: Any, *limits: float) -> list[int]:
+    """How often a call that compiles anew each time is made before it is timed, by seconds for measuring."""
+    implementation = Compiles().to_ttnn(device._mesh)
+    x = device.to_device(torch.zeros(1, 64, WIDTH))
+    calls: list[Any] = []
+    made = []
+    for device.measure_seconds in limits:
+        calls.clear()
+        with device.timed(lambda: calls.append(implementation(x))):
+            made.append(len(calls))
+    return made
+
+
 def main(what: str, board: str) -> None:
     if what == "timing":
         let_mocks_be_timed()
-    entry = {"backend": "ttnn", "target": "mock", "board": board}
+    entry = {"backend": "ttnn", "target": "mock", "board": board, "measure-seconds": 1}
     device: Any = open_with_modules("mock", TtnnDeviceEntry.model_validate(entry))
     try:
         found: Any = capacity(device)
         if what in TESTS:
             results = run_choice(Choice(Pair("model", "mock"), device, TESTS[what]()))
             found = [result.model_dump(mode="json") for result in results]
+        if what == "warm-up":
+            found = warm_up_calls(device, 1e-9, 1e9)
         if what == "released":
             found = len(device._follower.numbers._entries)
     finally:

@@ -68,6 +68,10 @@ def test_programs_compiled_while_it_is_timed_are_an_error() -> None:
     assert "programs were compiled while the call was timed" in result["message"]
 
 
+def test_warming_up_ends_when_its_time_is_up_and_the_call_that_compiles_does_not_count() -> None:
+    assert printed_by("checked.py", "warm-up", "n150") == [2, 10]
+
+
 def test_a_module_that_is_ttnn_already_is_judged_by_its_torch_reference() -> None:
     by_id = results("ttnn")
     assert by_id["already[correctness]"]["outcome"] == "passed"

@@ -143,5 +143,6 @@ def _result_in(identity: str, report: pytest.TestReport) -> Result | None:
 
 def reason_in(report: pytest.TestReport) -> str:
     """Why a check was skipped, or the text of its failure."""
-    is_skip = isinstance(report.longrepr, tuple)
-    return str(report.longrepr[2]).removeprefix("Skipped: ") if is_skip else report.longreprtext
+    if isinstance(report.longrepr, tuple):  # of a skip: file, line, reason
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return report.longreprtext

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import cProfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from pytest_benchmark.fixture import PauseInstrumentation
+from pytest_benchmark import fixture
 
 from ttci.checks.performance import FEWEST_ROUNDS, Limits, Round, Timing, measure
 from ttci.tests.given import is_given
 
 _Call = Callable[[], object]
+_undisturbed: Callable[[], AbstractContextManager[None]] = fixture.PauseInstrumentation  # by tracers
 
 
 def measure_with(benchmark: Any, call: _Call, config: pytest.Config, max_seconds: float) -> Timing:
@@ -62,16 +64,16 @@ def _rounds(benchmark: Any, call: _Call) -> Round:
         calibrated.append(run(loops))
         return calibrated[-1]
 
-    with PauseInstrumentation():
+    with _undisturbed():
         _, iterations, loops = benchmark._calibrate_timer(noted)
     stats = benchmark._make_stats(iterations)
     waiting = calibrated[-1:] if iterations == 1 else []
 
     def time_round() -> float:
-        with PauseInstrumentation():
+        with _undisturbed():
             seconds = waiting.pop() if waiting else run(loops)
         stats.update(seconds)
-        return seconds / iterations
+        return seconds / float(iterations)
 
     return time_round
 
@@ -80,7 +82,7 @@ def _profile(benchmark: Any, call: _Call) -> None:
     """What --benchmark-cprofile asks for."""
     calls = benchmark.stats.iterations if benchmark.cprofile_loops is None else benchmark.cprofile_loops
     profile = cProfile.Profile()
-    with PauseInstrumentation():
+    with _undisturbed():
         for _ in range(calls):
             profile.runcall(call)
     benchmark._save_cprofile(profile)
