@@ -40,6 +40,20 @@ def test_every_file_is_written_into_the_first_folder(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "reports").glob("*.*")} == set(FILES)
 
 
+def test_a_figure_that_was_not_steady_is_marked_in_every_file_that_shows_it(tmp_path: Path) -> None:
+    figure = latency(4.0, samples=(3.0, 4.0, 9.0)).model_copy(update={"steady": False, "seconds": 10.02})
+    leave(
+        tmp_path / "reports", run_of("a@cpu", result_of("a@cpu", check="performance", measurements=[figure]))
+    )
+    assert main(["report", "reports"]) == 0
+    mark = "not steady after 10 s, 3 rounds"
+    assert f"latency_ms 4 ms ({mark}; target 5 ms: improved)" in (tmp_path / "reports/summary.md").read_text()
+    assert f"median, {mark}" in (tmp_path / "reports/report.html").read_text()
+    assert '"steady":false,"seconds":10.02' in (tmp_path / "reports/report.json").read_text()
+    (benchmark,) = json.loads((tmp_path / "reports/benchmark.json").read_text())["benchmarks"]
+    assert benchmark["extra_info"]["steady"] is False
+
+
 def test_files_are_written_where_out_says_and_the_pairs_own_stay(tmp_path: Path) -> None:
     passing_and_failing(tmp_path / "reports")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}

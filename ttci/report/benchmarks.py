@@ -81,7 +81,7 @@ def _entry(result: Result) -> dict[str, Any] | None:
         "fullname": f"{_SUITE_ID}::{result.id}",
         "params": None,
         "param": None,
-        "extra_info": {"identity": result.id},
+        "extra_info": {"identity": result.id} | ({} if timed.steady is None else {"steady": timed.steady}),
         "options": {},
         "stats": stats_of(_seconds(timed)),
     }

@@ -12,7 +12,7 @@ import pytest
 
 from ttci.results import Outcome
 from ttci.testing.judge import unavailable
-from ttci.tests.given import reason_left_out
+from ttci.tests.given import Origin
 from ttci.tests.items import CASE, RESULT
 from ttci.tests.recorder import reason_in
 
@@ -25,11 +25,12 @@ def left_out_with_a_target(
     They are marked to be skipped, with the reason. What the command line leaves out is a choice.
     """
     kept = set(left)
-    return [item for item in collected if item not in kept and _is_marked(item)]
+    missing = [item for item in collected if item not in kept]
+    origin = Origin(missing[0].config) if missing else None
+    return [item for item in missing if origin and _is_marked(item, origin.reason(item.nodeid))]
 
 
-def _is_marked(item: pytest.Item) -> bool:
-    reason = reason_left_out(item.config, item.nodeid)
+def _is_marked(item: pytest.Item, reason: str | None) -> bool:
     if reason is None or unavailable(item.stash[CASE], reason).outcome is not Outcome.FAILED:
         return False
     item.add_marker(pytest.mark.skip(reason=reason))
