@@ -137,6 +137,18 @@ def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_run(tmp_path / "new" / "folder" / "run.json") == run
 
 
+def test_a_run_that_knows_nothing_of_steadiness_is_read_and_not_marked(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path / "run.json", run_of(result(Outcome.PASSED, measured(5.0, None))))
+    text = (tmp_path / "run.json").read_text()
+    older = text.replace(',"steady":null,"seconds":null', "")
+    assert older != text
+    (tmp_path / "run.json").write_text(older)
+    (figure,) = read_run(tmp_path / "run.json").results[0].measurements
+    assert (figure.steady, figure.seconds) == (None, None)
+
+
 def test_file_has_the_published_keys(tmp_path: Path) -> None:
     write_run(tmp_path / "run.json", run_of(result(Outcome.PASSED, judge(measured(5.0, 5.0), binds=True))))
     data = json.loads((tmp_path / "run.json").read_text())
@@ -161,6 +173,8 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
             "capacity": None,
             "reruns": [],
             "quantiles": [],
+            "steady": None,
+            "seconds": None,
         }
     ]
 
