@@ -17,6 +17,7 @@ class Source:
     """``path.py::Class``, ``path.py`` or ``package.module:attr``, taken apart."""
 
     text: str
+    folder: Path  # that it is relative to: the manifest's, or the working directory
     file: Path | None
     module: str | None
     attribute: str | None
@@ -33,7 +34,7 @@ def parse_source(text: str, folder: Path) -> Source:
         raise ValueError(f"{quoted(text)} is no source; write two colons, {quoted(f'{file}::{name}')}")
     if not match:
         raise ValueError(f"{quoted(text)} is no source; write {_FORMS}")
-    return Source(text, None, match["module"], match["attribute"])
+    return Source(text, folder, None, match["module"], match["attribute"])
 
 
 def _in_file(text: str, folder: Path, path: str, attribute: str | None) -> Source:
@@ -44,7 +45,7 @@ def _in_file(text: str, folder: Path, path: str, attribute: str | None) -> Sourc
     file = folder / path
     if not _is_file(file):
         raise ValueError(f"there is no file {quoted(path)} in {folder.resolve()}")
-    return Source(text, file, None, attribute)
+    return Source(text, folder, file, None, attribute)
 
 
 def _is_file(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ from ttci.testing.config import ModuleTest
 from ttci.testing.discover import tests_of, tests_of_source
 from ttci.testing.judge import Case
 from ttci.testing.kernels import kernel_tests, names_taken
+from ttci.testing.model_code import code_of
 from ttci.testing.places import place_text
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.registry import builders_of, registered_name
@@ -63,6 +65,7 @@ class Choice:
     targets: Mapping[str, TestTargets] = field(default_factory=dict)  # the manifest's, by test
     has_manifest: bool = False
     target_places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by test and metric
+    source: Source | None = None  # of the tests, where it is ours to import
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -70,6 +73,7 @@ class Choice:
         return tuple(self._cases())
 
     def _cases(self) -> Iterator[Case]:
+        model_code = code_of(self.source).running if self.source else nullcontext
         code_binds = self.device.fidelity is Fidelity.SILICON or not self.has_manifest
         for test in self.tests:
             prepared = PreparedTest(test, self.device)
@@ -80,7 +84,7 @@ class Choice:
                 self.target_places.get(test.name, {}),
             )
             for check in test.checks:
-                yield Case(Identity(self.pair, test.name, check), prepared, targets)
+                yield Case(Identity(self.pair, test.name, check), prepared, targets, model_code)
 
 
 def choose(request: Request) -> Choice:
@@ -103,7 +107,8 @@ def choose(request: Request) -> Choice:
         targets = manifest.models[found.entry].targets.get(request.device, {})
         places = _target_places(manifest, found.entry, request.device)
     has_manifest = request.manifest is not None
-    return Choice(Pair(found.model, request.device), device, found.tests, targets, has_manifest, places)
+    pair = Pair(found.model, request.device)
+    return Choice(pair, device, found.tests, targets, has_manifest, places, found.source)
 
 
 def _target_places(manifest: Manifest, model: str, device: str) -> dict[str, dict[str, str]]:
@@ -132,6 +137,7 @@ class _Found:
 
     model: str
     tests: Sequence[ModuleTest]
+    source: Source
     entry: str | None = None  # of the named manifest, where the source is that entry's
 
 
@@ -159,10 +165,11 @@ def _manifest(request: Request) -> Manifest | None:
 
 def _found(request: Request, manifest: Manifest | None) -> _Found:
     if request.registration is not None:
-        return _Found(model_name_from(request.registration), _registered(request.registration, manifest))
+        source, tests = _registered(request.registration, manifest)
+        return _Found(model_name_from(request.registration), tests, source)
     named = manifest if request.manifest else None
     if named and request.model in named.models:
-        return _Found(request.model, declared_tests(named, request.model), request.model)
+        return _of_entry(named, request.model)
     text = request.model or request.spec_file or ""
     try:
         source = parse_source(text, Path())
@@ -170,9 +177,13 @@ def _found(request: Request, manifest: Manifest | None) -> _Found:
         raise InputError(f"{error}{_models_there_are(named)}") from None
     entry = _entry_of(source, named) if named else None
     if named and entry:
-        return _Found(entry, declared_tests(named, entry), entry)
+        return _of_entry(named, entry)
     label = source.attribute or (source.file.stem if source.file else "")
-    return _Found(model_name_from(label), tests_of_source(source))
+    return _Found(model_name_from(label), tests_of_source(source), source)
+
+
+def _of_entry(manifest: Manifest, model: str) -> _Found:
+    return _Found(model, declared_tests(manifest, model), manifest.source(model), model)
 
 
 def _models_there_are(manifest: Manifest | None) -> str:
@@ -191,7 +202,7 @@ def _is_same(left: Source, right: Source) -> bool:
     return left.file.resolve() == right.file.resolve()
 
 
-def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
+def _registered(name: str, manifest: Manifest | None) -> tuple[Source, list[ModuleTest]]:
     """The tests registered as `name` by a function or a model of the manifest's sources."""
     if manifest is None:
         raise InputError(
@@ -201,17 +212,19 @@ def _registered(name: str, manifest: Manifest | None) -> list[ModuleTest]:
     known: set[str] = set()
     sources = [manifest.source(model) for model in manifest.models]
     for source in sources:
-        builders = builders_of(str(import_source(source).__file__))
-        if name in builders:
-            return tests_of(builders[name])
+        with code_of(source).running():
+            builders = builders_of(str(import_source(source).__file__))
+            if name in builders:
+                return source, tests_of(builders[name])
         known.update(builders)
     for source in sources:
-        model_class = attribute_of(import_source(source), source) if source.attribute else None
-        if not (inspect.isclass(model_class) and issubclass(model_class, nn.Module)):
-            continue
-        model = build(model_class)
-        if registered_name(model) == name:
-            return tests_of(model)
+        with code_of(source).running():
+            model_class = attribute_of(import_source(source), source) if source.attribute else None
+            if not (inspect.isclass(model_class) and issubclass(model_class, nn.Module)):
+                continue
+            model = build(model_class)
+            if registered_name(model) == name:
+                return source, tests_of(model)
         known.update(filter(None, [registered_name(model)]))
     raise InputError(f'nothing is registered as "{name}"; {did_you_mean(name, known)}')
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -28,7 +27,9 @@ from ttci.testing.config import (
     attach,
     test_of,
 )
+from ttci.testing.imports import let_repository_be_imported
 from ttci.testing.inputs import shape_mistake
+from ttci.testing.model_code import code_of
 from ttci.testing.places import UNKNOWN, Place, caller_place, definition_of
 from ttci.testing.registry import (
     Builder,
@@ -38,7 +39,7 @@ from ttci.testing.registry import (
     registered_tests,
     tests_by_name,
 )
-from ttci.testing.sources import attribute_of, build, explained, import_source, make_importable, place_of
+from ttci.testing.sources import attribute_of, build, explained, import_source, place_of
 
 _HOW_TO_DECLARE = (
     "declares no tests; give it get_test_configs() or get_module_tests(), wrap a module "
@@ -49,10 +50,11 @@ _METHODS = ("get_test_configs", "get_module_tests")
 
 def tests_of_source(source: Source) -> list[ModuleTest]:
     """The tests that a source declares; raises InputError with what is wrong."""
-    module = import_source(source)
-    if source.attribute is None:
-        return tests_of(_declarations_in(module, source), place_of(source))
-    return tests_of(attribute_of(module, source), place_of(source))
+    with code_of(source).running():
+        module = import_source(source)
+        if source.attribute is None:
+            return tests_of(_declarations_in(module, source), place_of(source))
+        return tests_of(attribute_of(module, source), place_of(source))
 
 
 def tests_of(declared: Any, place: Place | None = None) -> list[ModuleTest]:
@@ -209,7 +211,7 @@ def _module_of(spec: ModuleTestSpec) -> nn.Module:
 def _find_class(spec: ModuleTestSpec) -> Any:
     module_name, _, class_name = spec.module_class.rpartition(".")
     known: list[str] = []
-    make_importable(Path.cwd())
+    let_repository_be_imported()
     for candidate in (f"ttci.modules.{module_name}", module_name):
         with explained(f"{candidate} does not import", spec.test_config.declared_at):
             module = _import_if_there(candidate)

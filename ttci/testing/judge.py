@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class Case:
     identity: Identity
     prepared: PreparedTest
     targets: BoundTargets
+    model_code: Callable[[], AbstractContextManager[None]] = nullcontext  # entered while its code runs
 
     @property
     def check(self) -> str:
@@ -47,7 +49,8 @@ def judge_case(case: Case, timer: Timer) -> Result:
     if needed not in case.prepared.device.capabilities:
         return unavailable(case, f"{case.prepared.device.name} has no {needed.name.lower()}", start)
     try:
-        findings = _findings(case, timer)
+        with case.model_code():
+            findings = _findings(case, timer)
     except NoImplementationError as error:
         return unavailable(case, str(error), start)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything

@@ -18,6 +18,8 @@ import torch
 
 from ttci.errors import InputError, Mistake, TtciError, did_you_mean
 from ttci.manifest import Source
+from ttci.testing.imports import UNIQUE_PREFIX, package_of
+from ttci.testing.model_code import code_of
 from ttci.testing.places import UNKNOWN, Place, definition_of, user_frames
 
 _SEED = 0
@@ -25,11 +27,12 @@ _SEED = 0
 
 def import_source(source: Source) -> ModuleType:
     """The module that `source` names, imported once; raises InputError with the user's own line."""
-    with explained(f"{source.text} does not import", place_of(source)):
-        if source.file is not None:
-            return _import_file(source.file.resolve())
-        make_importable(Path.cwd())
-        return importlib.import_module(str(source.module))
+    with explained(f"{source.text} does not import", place_of(source)), code_of(source).running():
+        if source.file is None:
+            return importlib.import_module(str(source.module))
+        file = source.file.resolve()
+        package = package_of(file)
+        return _import_of_package(file, package) if package else _import_file(file, _unique_name(file))
 
 
 def place_of(source: Source) -> Place:
@@ -37,28 +40,44 @@ def place_of(source: Source) -> Place:
     return str(source.file or source.module), None
 
 
-def _import_file(file: Path) -> ModuleType:
-    """Import a file under a name of its own, its folder importable as it is for a script."""
-    name = f"_ttci_source_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+def _import_of_package(file: Path, package: Path) -> ModuleType:
+    """Import a file as the module that it is of its package, so that its relative imports work."""
+    name = package.name
+    if not _is_found_in(package):  # what is installed has that name, say
+        name = _unique_name(package)
+        _import_file(package / "__init__.py", name)
+    inside = [*file.relative_to(package).with_suffix("").parts]
+    if inside[-1] == "__init__":
+        inside.pop()
+    return importlib.import_module(".".join([name, *inside]))
+
+
+def _is_found_in(package: Path) -> bool:
+    """Whether a package's name leads to its folder."""
+    known = sys.modules.get(package.name)
+    spec = known.__spec__ if known else importlib.util.find_spec(package.name)
+    return spec is not None and str(package) in (spec.submodule_search_locations or ())
+
+
+def _unique_name(path: Path) -> str:
+    return f"{UNIQUE_PREFIX}{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+
+
+def _import_file(file: Path, name: str) -> ModuleType:
+    """Import a file under a name of its own."""
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
+    folders = [str(file.parent)] if file.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=folders)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    make_importable(file.parent)
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
     return module
-
-
-def make_importable(folder: Path) -> None:
-    """Let what lies in `folder` be imported, after everything that is installed."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
 
 
 def attribute_of(module: ModuleType, source: Source) -> Any:
