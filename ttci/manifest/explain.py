@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ttci.errors import did_you_mean, quoted
 from ttci.manifest.identity import NAME_PATTERN
-from ttci.manifest.lines import Keys
+from ttci.manifest.lines import Keys, dotted
 from ttci.manifest.schema import (
     STORE_PATTERN,
     HistoryEntry,
@@ -68,10 +68,13 @@ def explain(details: Mapping[str, Any], data: Any) -> Iterator[tuple[Keys, str]]
     match details["type"]:
         case "extra_forbidden":
             yield keys, _unknown_key(keys, data)
+        case "missing" if _is_cut_by_dots(keys[:-1], data):
+            return  # which is said of what stands below it
         case "missing":
             yield keys[:-1], f'"{keys[-1]}" is missing; {_how_to_write(keys)}'
         case "union_tag_not_found":
-            yield keys, f'"backend" is missing; {_how_to_write((*keys, "backend"))}'
+            if not _is_cut_by_dots(keys, data):
+                yield keys, f'"backend" is missing; {_how_to_write((*keys, "backend"))}'
             yield from _unknown_to_every_device(keys, data)
         case "union_tag_invalid":
             yield (*keys, "backend"), _unknown_word("backend", details["input"]["backend"], _DEVICE_CLASSES)
@@ -136,7 +139,35 @@ def _at(keys: Keys, data: Any) -> Any:
 
 
 def _unknown_key(keys: Keys, data: Any) -> str:
+    whole = _name_with_dots(keys, data)
+    if whole is not None:
+        header = f"{dotted(keys[:-2])}.{quoted(whole)}"
+        return f"unknown key {quoted(str(keys[-1]))}; a name with a dot is quoted: write [{header}]"
     return f"unknown key {quoted(str(keys[-1]))}; {did_you_mean(str(keys[-1]), _known_keys(keys, data))}"
+
+
+def _name_with_dots(keys: Keys, data: Any) -> str | None:
+    """The name that was meant where an unquoted dot has cut it in two; None where none has.
+
+    TOML reads ``[models.llama3.1-8b]`` as a table "1-8b" of the model "llama3".
+    """
+    if len(keys) < len(("models", "llama3", "1-8b")):
+        return None
+    known, names, table = _known_keys(keys, data), [str(keys[-2]), str(keys[-1])], _at(keys, data)
+    while isinstance(table, dict) and table and not known & table.keys():
+        name, table = next(iter(table.items()))
+        names.append(name)
+    return ".".join(names) if isinstance(table, dict) and table else None
+
+
+def _is_cut_by_dots(keys: Keys, data: Any) -> bool:
+    """Whether a table is there only because the names of those below it hold dots."""
+    table = _at(keys, data)
+    return (
+        isinstance(table, dict)
+        and bool(table)
+        and all(_name_with_dots((*keys, name), data) is not None for name in table)
+    )
 
 
 def _known_keys(keys: Keys, data: Any) -> set[str]:
