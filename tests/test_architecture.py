@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
-    *("errors", "files", "duration", "terminal"),
+    *("search_path", "errors", "files", "duration", "terminal"),
     *("cache", "toolchain", "manifest", "environment", "needs", "plan"),
     *("results", "unfinished", "history", "drift"),
     *("report", "export", "packing"),

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 import torch
 
 from ttci.manifest import Source
-from ttci.testing.imports import ImportScope, scope_of
+from ttci.testing.imports import ImportScope
+from ttci.testing.model_folders import own_folder, repository_of
 
 
 class ModelCode:
@@ -38,14 +40,14 @@ class ModelCode:
                 self._default_dtype = torch.get_default_dtype()
 
 
-@cache
-def _of_scope(imports: ImportScope, text: str) -> ModelCode:  # noqa: ARG001  # a dtype is that of one source
-    return ModelCode(imports)
-
-
 def code_of(source: Source) -> ModelCode:
     """How the code of `source` is run; the same for the same source."""
-    return _of_scope(scope_of(source), source.text)
+    return _code(own_folder(source), repository_of(source), source.file or source.module)
+
+
+@cache
+def _code(own: Path | None, repository: tuple[Path, ...], _: Path | str | None) -> ModelCode:
+    return ModelCode(ImportScope(own, repository))
 
 
 @contextmanager
