@@ -11,7 +11,6 @@ installed is itself imported with these folders out of sight.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -93,6 +92,18 @@ class ImportScope:
             sys.path = outer_path
             self._enter()
 
+    def advice_on(self, name: str) -> str:
+        """What to do where an import of this top-level module failed."""
+        if name in BEFORE_ALL and self._own and name in _names_in(self._own):
+            return f'; "{name}" beside the model has the name of a module that comes first: rename it'
+        if name in sys.modules or self.find_spec(name):
+            return ""
+        outside = folders_of(PathFinder.find_spec(name, self._outer_path))
+        if outside:
+            return f"; only pytest looks in {min(outside)}: add it to PYTHONPATH, or install what is there"
+        places = "beside the file, among what is installed" if self._own else "among what is installed"
+        return f"; it is looked for {places} and in {', '.join(self._repository or [self._root])}"
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Find a module as Python does, but for what lies beside the model's file."""
         spec = self._find_beside(name) if path is None else None
@@ -105,7 +116,7 @@ class ImportScope:
         return spec
 
     def _find_beside(self, name: str) -> ModuleSpec | None:
-        """Find what has the name of something beside the model's file, and `sys.path` alone does not find right."""
+        """Find what `sys.path` alone would find in another place, by the names beside the model's file."""
         if self._own is None or name not in _names_in(self._own):
             return None
         if name in BEFORE_ALL:
@@ -144,8 +155,9 @@ class ImportScope:
         hidden: dict[str, ModuleType] = {}
         for folder in self._path:
             known = _put_away.pop(folder, {})
-            for name in known.keys() & {*top_level_names()}:
-                hidden |= taken_out(name)
+            for name in known:
+                if "." not in name and name in sys.modules:
+                    hidden |= taken_out(name)
             sys.modules.update(known)
         return hidden
 
@@ -187,6 +199,15 @@ class _OutOfSight(Loader):
         return getattr(self._loader, name)
 
 
+def advice_on(error: BaseException) -> str:
+    """What to do about an import that failed in a model's code; empty where that is not known."""
+    if not isinstance(error, ImportError):
+        return ""
+    if "attempted relative import" in str(error):
+        return "; a relative import needs a package: put an __init__.py into the folder, or leave out the dot"
+    return _entered[-1].advice_on((error.name or "").partition(".")[0]) if _entered else ""
+
+
 def let_repository_be_imported() -> None:
     """Where a user's own script runs, and so no model's folders are entered: look in the repository last."""
     if not _entered:
@@ -197,4 +218,7 @@ def let_repository_be_imported() -> None:
 
 def _names_in(folder: str) -> set[str]:
     """What modules, packages and folders of a folder are called when they are imported."""
-    return {name.partition(".")[0] for name in os.listdir(folder)}
+    try:
+        return {path.name.partition(".")[0] for path in Path(folder).iterdir()}
+    except OSError:  # it may be entered, and not be listed
+        return set()

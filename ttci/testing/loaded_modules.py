@@ -26,7 +26,9 @@ def top_level_names() -> list[str]:
 def taken_out(name: str) -> dict[str, ModuleType]:
     """A top-level module with those below it, which are loaded no longer."""
     below = f"{name}."
-    return {known: sys.modules.pop(known) for known in [*sys.modules] if known == name or known.startswith(below)}
+    return {
+        known: sys.modules.pop(known) for known in [*sys.modules] if known == name or known.startswith(below)
+    }
 
 
 def folders_of_loaded(name: str) -> set[str]:
@@ -39,8 +41,12 @@ def folders_of(spec: object) -> set[str]:
     if not isinstance(spec, ModuleSpec):
         return set()
     if spec.submodule_search_locations is not None:
-        return {os.path.dirname(location) for location in spec.submodule_search_locations}
-    return {os.path.dirname(spec.origin)} if spec.has_location and spec.origin else set()
+        return {_folder_of(location) for location in spec.submodule_search_locations}
+    return {_folder_of(spec.origin)} if spec.has_location and spec.origin else set()
+
+
+def _folder_of(location: str) -> str:
+    return location.rpartition(os.sep)[0] or os.sep  # of hundreds of modules: pathlib takes its time
 
 
 def is_installed(spec: ModuleSpec) -> bool:

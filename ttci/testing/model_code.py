@@ -73,8 +73,8 @@ def _undone() -> Iterator[None]:
             torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _working_directory() -> str | None:
+def _working_directory() -> Path | None:
     try:
-        return os.getcwd()
+        return Path.cwd()
     except OSError:
         return None

@@ -18,6 +18,7 @@ import torch
 
 from ttci.errors import InputError, Mistake, TtciError, did_you_mean
 from ttci.manifest import Source
+from ttci.testing.imports import advice_on
 from ttci.testing.loaded_modules import UNIQUE_PREFIX
 from ttci.testing.model_code import code_of
 from ttci.testing.model_folders import package_of
@@ -28,7 +29,7 @@ _SEED = 0
 
 def import_source(source: Source) -> ModuleType:
     """The module that `source` names, imported once; raises InputError with the user's own line."""
-    with explained(f"{source.text} does not import", place_of(source)), code_of(source).running():
+    with code_of(source).running(), explained(f"{source.text} does not import", place_of(source)):
         if source.file is None:
             return importlib.import_module(str(source.module))
         file = source.file.resolve()
@@ -158,4 +159,4 @@ def _mistake(error: BaseException, what: str, place: Place | None) -> Mistake:
         return Mistake(error.filename, error.lineno, f"{what}: {type(error).__name__}: {error.msg}")
     frames = user_frames(error)
     file, line = (frames[-1].filename, frames[-1].lineno) if frames else (place or UNKNOWN)
-    return Mistake(file, line, f"{what}: {type(error).__name__}: {error}")
+    return Mistake(file, line, f"{what}: {type(error).__name__}: {error}{advice_on(error)}")
