@@ -64,6 +64,26 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             f"9: history.smallest-change.memory_mb: 2 {FRACTIONS}",
         ],
     ),
+    # Names with a dot, which TOML takes apart where they are not quoted.
+    "name of a model with a dot": (
+        HEAD + '[models.b1.5-7b]\nsource = "model.py::M"\ndevices = ["cpu"]\n[models.b1.5-7b.targets.cpu]\n',
+        ['6: models.b1.5-7b: unknown key "5-7b"; a name with a dot is quoted: write [models."b1.5-7b"]'],
+    ),
+    "name of a model with two dots": (
+        HEAD + '[models.b.1.5]\nsource = "model.py::M"\ndevices = ["cpu"]\n',
+        ['6: models.b.1: unknown key "1"; a name with a dot is quoted: write [models."b.1.5"]'],
+    ),
+    "name of a device with a dot": (
+        HEAD + '[devices.b1.5]\nbackend = "torch"\n',
+        ['6: devices.b1.5: unknown key "5"; a name with a dot is quoted: write [devices."b1.5"]'],
+    ),
+    "name of a test with a dot": (
+        HEAD + "[models.a.targets.cpu.t1.5]\nlatency_ms = 5\n",
+        [
+            '6: models.a.targets.cpu.t1.5: unknown key "5"; a name with a dot is quoted: '
+            'write [models.a.targets.cpu."t1.5"]'
+        ],
+    ),
     # Unknown keys, at each level.
     "top level": ("[device.x]\n", ['1: device: unknown key "device"; did you mean "devices"?']),
     "device key": (

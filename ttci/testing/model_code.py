@@ -22,6 +22,7 @@ class ModelCode:
     def __init__(self, imports: ImportScope) -> None:
         self._imports = imports
         self._default_dtype: torch.dtype | None = None  # as the model's code left it
+        self._is_running = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -31,12 +32,16 @@ class ModelCode:
         changes for the whole process is undone at the end: the working directory,
         `sys.argv`, the grad mode, the default device.
         """
+        if self._is_running:
+            yield
+            return
         with _undone(), self._imports.entered():
-            if self._default_dtype is not None:
-                torch.set_default_dtype(self._default_dtype)
+            torch.set_default_dtype(self._default_dtype or torch.get_default_dtype())
+            self._is_running = True
             try:
                 yield
             finally:
+                self._is_running = False
                 self._default_dtype = torch.get_default_dtype()
 
 
