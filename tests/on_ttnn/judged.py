@@ -22,6 +22,10 @@ from ttci.modules import attention, block, embedding, ffn, normalization
 
 WIDTH, INNER, VOCABULARY = 256, 512, 1000
 SCALING = attention.RopeScaling(8.0, 1.0, 4.0, 8192)
+ACTIVATIONS = (
+    *(nn.CELU, nn.ELU, nn.GELU, nn.Hardsigmoid, nn.Hardswish, nn.LeakyReLU, nn.LogSigmoid, nn.Mish),
+    *(nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softsign, nn.Tanh),
+)
 BOARDS = ("n150", "n300", "t3k", "p150")
 PREFILL = ((1, 128), (2, 100))  # batch, tokens
 DECODE = ((1, 128, 127), (2, 100, 99), (12, 64, 5), (32, 256, 37))  # batch, cache length, position
@@ -51,6 +55,9 @@ DECODERS: dict[str, Callable[[], Any]] = {
     "attention_grouped_scaled_rope": lambda: llama_attention(4, rope_scaling=SCALING),
     "attention_wide_heads": lambda: llama_attention(2, head_dim=64),
     "attention_qk_norm": lambda: llama_attention(8, head_dim=64, qk_norm=True),
+    **{f"attention_of_heads_{d}_wide": partial(llama_attention, head_dim=d) for d in (16, 80)},
+    "attention_of_48_wide_heads_qk_norm": lambda: llama_attention(8, head_dim=48, qk_norm=True),
+    "attention_of_33_wide_heads": lambda: attention.MultiHeadAttention(WIDTH, 8, head_dim=33, qkv_bias=True),
     "attention_of_heads_that_do_not_divide": lambda: attention.MultiHeadAttention(
         384, 12, qkv_bias=True, out_bias=True
     ),
@@ -77,10 +84,18 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "torch_layer_norm": lambda: nn.LayerNorm(WIDTH),
     "torch_layer_norm_without_weights": lambda: nn.LayerNorm(WIDTH, elementwise_affine=False),
     "torch_rms_norm": lambda: nn.RMSNorm(WIDTH),
-    "torch_silu": nn.SiLU,
-    "torch_gelu": nn.GELU,
     "torch_gelu_tanh": lambda: nn.GELU("tanh"),
+    **{f"torch_{kind.__name__.lower()}": kind for kind in ACTIVATIONS},
+    "torch_leaky_relu_of_slope": lambda: nn.LeakyReLU(0.3),
+    "torch_elu_of_alpha": lambda: nn.ELU(0.5),
+    "torch_hardtanh_of_bounds": lambda: nn.Hardtanh(-0.5, 1.5),
+    "torch_softplus_of_beta": lambda: nn.Softplus(3.0, 2.0),
     "torch_softmax": lambda: nn.Softmax(-1),
+    "torch_softmax_over_tokens": lambda: nn.Softmax(1),
+    "torch_identity": nn.Identity,
+    "torch_dropout_at_rest": lambda: nn.Dropout(0.5),
+    "torch_flatten": nn.Flatten,
+    "torch_flatten_the_first_two": lambda: nn.Flatten(0, -2),
     "torch_sequential": lambda: nn.Sequential(nn.Linear(WIDTH, INNER), nn.SiLU(), nn.Linear(INNER, WIDTH)),
 }
 CASES = [f"{name}[{batch}x{tokens}]" for name in MODULES for batch, tokens in PREFILL]

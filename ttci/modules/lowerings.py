@@ -1,6 +1,7 @@
 """Imported for what it registers: the ttnn implementations of ttci's and torch's modules."""
 
 from ttci.modules import (
+    ttnn_activations,
     ttnn_attention,
     ttnn_block,
     ttnn_decode,
@@ -12,6 +13,7 @@ from ttci.modules import (
 )
 
 __all__ = [
+    "ttnn_activations",
     "ttnn_attention",
     "ttnn_block",
     "ttnn_decode",

@@ -6,8 +6,8 @@ are a multiple of the key/value heads, those are repeated so that each chip hold
 that its queries attend to. Where the heads do not divide by the chips (BERT's 12 by
 eight), every chip computes all of them.
 
-Shapes: B batch, S tokens, E hidden dim, H heads, K key/value heads, D head dim; h and k:
-the heads of one chip.
+Shapes: B batch, S tokens, E hidden dim, H heads, K key/value heads, D head dim, on the device
+filled up to what ttnn takes; h and k: the heads of one chip.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ class TtnnAttention:
             v,
             attn_mask=self._padding_mask(tokens),
             is_causal=self._causal,
+            scale=self._weights.scale,
             program_config=attention_program_config(self._target, tokens),
             compute_kernel_config=self._compute_config,
             memory_config=ttnn.DRAM_MEMORY_CONFIG,

@@ -2,8 +2,8 @@
 
 The rows of the batch lie on one core each: batches of up to 32.
 
-Shapes: B batch, E hidden dim, L cache length in whole tiles, D head dim; h and k: the
-heads and key/value heads of one chip.
+Shapes: B batch, E hidden dim, L cache length in whole tiles, D head dim, on the device filled
+up to what ttnn takes; h and k: the heads and key/value heads of one chip.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttci.modules.attention import KVCache
+from ttci.modules.ttnn_attention_heads import fill_heads
 from ttci.modules.ttnn_attention_weights import AttentionWeights
 from ttci.modules.ttnn_linear import TILE, compute_config
 
@@ -109,6 +110,7 @@ class TtnnAttentionDecode:
             cache.values,
             cur_pos_tensor=cache.positions,
             is_causal=True,
+            scale=self._weights.scale,
             program_config=ttnn.SDPAProgramConfig(
                 compute_with_storage_grid_size=self._target.mesh.compute_with_storage_grid_size(),
                 q_chunk_size=0,  # the operation chooses
@@ -133,5 +135,6 @@ class TtnnAttentionDecode:
     def _placed(self, cached: Tensor) -> Any:
         """[B, K, length, D] on the mesh, filled up to whole tiles, which are not looked at."""
         copies = cached.repeat_interleave(self._weights.kv_copies, dim=1)
-        whole = F.pad(copies, (0, 0, 0, -cached.shape[2] % TILE))  # [B, K, L, D]
+        heads = fill_heads(copies, -1, self._weights.head_width)
+        whole = F.pad(heads, (0, 0, 0, -cached.shape[2] % TILE))  # [B, K, L, D]
         return self._target.matrix(whole, 1 if self._weights.is_split else None)

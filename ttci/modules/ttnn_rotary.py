@@ -1,6 +1,6 @@
 """Rotary embedding in ttnn: tables are made on the host, once, and kept on the device.
 
-Shapes: B batch, H heads, S tokens, D head dim, L cache length.
+Shapes: B batch, H heads, S tokens, D head dim, as wide as heads are on the device, L cache length.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ttci.devices.ttnn.lowering import LoweringTarget
 from ttci.modules.attention import MultiHeadAttention
 from ttci.modules.rotary import inverse_frequencies, rotary_tables
+from ttci.modules.ttnn_attention_heads import fill_heads
 from ttci.modules.ttnn_linear import TILE
 
 
@@ -21,11 +23,13 @@ class TtnnRotary:
 
     Args:
         module: Its head dim, wavelengths and their scaling.
+        head_width: Of the heads on the device, filled up.
     """
 
-    def __init__(self, module: MultiHeadAttention, target: LoweringTarget) -> None:
+    def __init__(self, module: MultiHeadAttention, target: LoweringTarget, head_width: int) -> None:
         assert module.rope_theta is not None
         self._target = target
+        self._head_width = head_width
         self._frequencies = inverse_frequencies(module.head_dim, module.rope_theta, module.rope_scaling)
         self._tables: dict[int, tuple[Any, Any]] = {}  # by number of tokens
         self._row_tables: dict[int, tuple[Any, Any]] = {}  # the same, row-major
@@ -77,12 +81,16 @@ class TtnnRotary:
 
     def _rows_of_length(self, length: int) -> tuple[Any, Any]:
         if length not in self._row_tables:
-            cos, sin = rotary_tables(torch.arange(length), self._frequencies)  # [L, D]
+            cos, sin = self._made(length)  # [L, D]
             self._row_tables[length] = self._target.table(cos), self._target.table(sin)
         return self._row_tables[length]
 
     def _of_length(self, tokens: int) -> tuple[Any, Any]:
         if tokens not in self._tables:
-            cos, sin = rotary_tables(torch.arange(tokens), self._frequencies)  # [S, D]
+            cos, sin = self._made(tokens)  # [S, D]
             self._tables[tokens] = self._target.vector(cos[None, None]), self._target.vector(sin[None, None])
         return self._tables[tokens]
+
+    def _made(self, tokens: int) -> tuple[Tensor, Tensor]:
+        cos, sin = rotary_tables(torch.arange(tokens), self._frequencies)
+        return fill_heads(cos, -1, self._head_width), fill_heads(sin, -1, self._head_width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -31,22 +32,6 @@ def _lower_rms_norm(module: nn.RMSNorm, target: LoweringTarget) -> TtnnRMSNorm:
     return TtnnRMSNorm(target, module.weight, eps)
 
 
-@register_lowering(nn.SiLU)
-def _lower_silu(_: nn.SiLU, target: LoweringTarget) -> Any:
-    return target.ttnn.silu
-
-
-@register_lowering(nn.GELU)
-def _lower_gelu(module: nn.GELU, target: LoweringTarget) -> Any:
-    variants = target.ttnn.GeluVariant
-    variant = variants.Tanh if module.approximate == "tanh" else variants.Accurate
-
-    def gelu(x: Any) -> Any:
-        return target.ttnn.gelu(x, variant=variant)
-
-    return gelu
-
-
 @register_lowering(nn.Softmax)
 def _lower_softmax(module: nn.Softmax, target: LoweringTarget) -> Any:
     if module.dim is None:
@@ -56,6 +41,37 @@ def _lower_softmax(module: nn.Softmax, target: LoweringTarget) -> Any:
         return target.ttnn.softmax(x, dim=module.dim)
 
     return softmax
+
+
+@register_lowering(nn.Identity)
+def _lower_identity(_: nn.Identity, __: LoweringTarget) -> Any:
+    return _unchanged
+
+
+@register_lowering(nn.Dropout)
+@register_lowering(nn.Dropout1d)
+@register_lowering(nn.Dropout2d)
+@register_lowering(nn.Dropout3d)
+@register_lowering(nn.AlphaDropout)
+@register_lowering(nn.FeatureAlphaDropout)
+def _lower_dropout(module: Any, _: LoweringTarget) -> Any:
+    if module.training and module.p > 0:
+        raise NoImplementationError(
+            f"{type(module).__name__} that drops at random has no ttnn implementation; call .eval() on the "
+            "module, as for inference"
+        )
+    return _unchanged
+
+
+@register_lowering(nn.Flatten)
+def _lower_flatten(module: nn.Flatten, target: LoweringTarget) -> Any:
+    def flatten(x: Any) -> Any:
+        shape = tuple(x.shape)
+        first, last = module.start_dim % len(shape), module.end_dim % len(shape)
+        flat = (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+        return target.ttnn.reshape(x, flat)
+
+    return flatten
 
 
 @register_lowering(nn.Sequential)
@@ -75,3 +91,7 @@ def _check_one_dimension(module: nn.Module, shape: tuple[int, ...]) -> None:
         raise NoImplementationError(
             f"{type(module).__name__} has a ttnn implementation over one dimension, not over {len(shape)}"
         )
+
+
+def _unchanged(x: Any) -> Any:
+    return x
