@@ -21,7 +21,7 @@ from ttci.testing import (
     test_module,
 )
 from ttci.testing import discover as declarations
-from ttci.testing.inputs import full_shape
+from ttci.testing.input_trial import full_shape
 from ttci.testing.registry import registered_name
 
 found_in = declarations.tests_of

@@ -17,7 +17,8 @@ from ttci.results import Outcome, Result
 from ttci.testing import DeclarationError, ModuleTest
 from ttci.testing import discover as declarations
 from ttci.testing.choice import Choice
-from ttci.testing.inputs import full_shape, make_inputs
+from ttci.testing.input_trial import full_shape
+from ttci.testing.inputs import make_inputs
 from ttci.testing.judge import judge_case
 from ttci.testing.prepared import PreparedTest
 

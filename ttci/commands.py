@@ -227,7 +227,7 @@ def _target_rows(manifest: Manifest, pair: Pair) -> list[tuple[str, str, str, st
 
 def _test_row(test: ModuleTest) -> tuple[str, str, str, str, str]:
     from ttci.modules.kernels import Kernel
-    from ttci.testing.inputs import full_shape
+    from ttci.testing.input_trial import full_shape
 
     label, shapes = type(test.module).__name__, [full_shape(test)]
     if isinstance(test.module, Kernel):

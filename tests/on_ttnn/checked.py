@@ -116,6 +116,22 @@ def large() -> list[ModuleTest]:
     return [only_memory("fits", swiglu, 32), only_memory("too_large", swiglu, 140_000)]
 
 
+def with_other_norms() -> Any:
+    """Heads that have to be filled up, with norms that cannot be."""
+    module: Any = attention.MultiHeadAttention(96, 2, qk_norm=True)
+    module.q_norm, module.k_norm = nn.LayerNorm(48), nn.LayerNorm(48)
+    return module
+
+
+def not_on_the_board() -> list[ModuleTest]:
+    return [
+        ModuleTest("trains", module=nn.Dropout(0.5), input_shape=(1, 64, WIDTH)),
+        ModuleTest("in_a_sequence", module=nn.Sequential(nn.Dropout(0.5)), input_shape=(1, 64, WIDTH)),
+        ModuleTest("without_effect", module=nn.Dropout(0.0), input_shape=(1, 64, WIDTH)),
+        ModuleTest("norms", module=with_other_norms(), input_shape=(1, 64, 96)),
+    ]
+
+
 TESTS: dict[str, Callable[[], list[ModuleTest]]] = {
     "decode": lambda: [decoding("heads", heads(), 1, 256), decoding("layer", layer(), 32, 64)],
     "timing": lambda: [
@@ -124,6 +140,10 @@ TESTS: dict[str, Callable[[], list[ModuleTest]]] = {
     ],
     "ttnn": ttnn_already,
     "memory": large,
+    "absent": not_on_the_board,
+    "narrow_heads": lambda: [
+        ModuleTest("heads", module=attention.MultiHeadAttention(96, 2), input_shape=(1, 64, 96))
+    ],
     "released": lambda: [ModuleTest(f"{i}", module=ffn.SwiGLU(256, 512)) for i in range(3)],
 }
 

@@ -89,3 +89,23 @@ def test_an_implementation_that_a_user_keeps_keeps_its_values() -> None:
 
 def test_the_values_of_a_test_are_forgotten_when_it_is_released() -> None:
     assert printed_by("checked.py", "released", "n150") == 0
+
+
+def test_what_has_no_implementation_is_unavailable_and_says_why() -> None:
+    by_id = results("absent")
+    for name in ("trains", "in_a_sequence"):
+        result = by_id[f"{name}[correctness]"]
+        assert result["outcome"] == "unavailable"
+        assert "Dropout that drops at random has no ttnn implementation; call .eval()" in result["message"]
+    assert by_id["without_effect[correctness]"]["outcome"] == "passed"
+    assert by_id["norms[correctness]"]["outcome"] == "unavailable"
+    assert "heads 48 wide are filled up to 64 on the board" in by_id["norms[correctness]"]["message"]
+
+
+def test_heads_are_filled_up_in_numbers_and_memory_alike() -> None:
+    by_id = results("narrow_heads")
+    assert by_id["heads[correctness]"]["outcome"] == "passed"
+    memory = by_id["heads[memory]"]["by_name"]["dram_mb"]["value"] * 1e6
+    weights = 4 * (96 * 2 * 64 // 1024) * TILE_BYTES  # q, k, v and out, each of two heads of 64, not 48
+    queries_keys_values = 3 * 64 * 2 * 64 * 2  # bfloat16, before and after the heads are split
+    assert memory == weights + 64 * 96 * 2 + 2 * queries_keys_values

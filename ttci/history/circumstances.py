@@ -16,7 +16,7 @@ from ttci.results import Fidelity, Result, Run
 _SEPARATOR = "; "
 # Of a result's config: where and how it was declared, not what was measured.
 _NOT_OF_THE_FIGURE = frozenset(
-    ("module", "cut_from", "cache_cut_from", "tolerance", "declared_at", "targets_at")
+    ("module", "cut_from", "not_cut", "cache_cut_from", "tolerance", "declared_at", "targets_at")
 )
 _KEYS = {"input_shape": "shape", "decode_cache_length": "cache"}  # in fewer letters
 _WHERE_ABSENT = {"products": "native"}  # what it means that a key is not there

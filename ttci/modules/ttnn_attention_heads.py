@@ -36,7 +36,8 @@ def fill_heads(heads: Tensor, dim: int, width: int) -> Tensor:
     """
     dim, head_dim = dim % heads.ndim, heads.shape[dim]
     halves = 2 if head_dim % 2 == 0 else 1
-    parts = heads.movedim(dim, -1).unflatten(-1, (halves, head_dim // halves))
+    moved = heads.movedim(dim, -1)
+    parts = moved.reshape(*moved.shape[:-1], halves, head_dim // halves)
     return F.pad(parts, (0, (width - head_dim) // halves)).flatten(-2).movedim(-1, dim)
 
 

@@ -28,7 +28,7 @@ from ttci.testing.config import (
     test_of,
 )
 from ttci.testing.imports import let_repository_be_imported
-from ttci.testing.inputs import shape_mistake
+from ttci.testing.input_trial import shape_mistake
 from ttci.testing.model_code import code_of
 from ttci.testing.places import UNKNOWN, Place, caller_place, definition_of
 from ttci.testing.registry import (

@@ -20,7 +20,8 @@ from ttci.manifest import Identity
 from ttci.modules.kernels import Kernel
 from ttci.report.verdicts import describe_failure, describe_improvement
 from ttci.results import Measurement, Outcome, Result, Verdict
-from ttci.testing.places import place_text, user_frames
+from ttci.testing.input_trial import origin_of_input
+from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.targets import METRICS, BoundTargets
 
@@ -58,11 +59,11 @@ def judge_case(case: Case, timer: Timer) -> Result:
         if refusal is not None:
             add_to_log(f"{case.identity}: {error}")  # with its backtrace
             return _result(case, Outcome.FAILED, start, refusal)
-        return _result(case, Outcome.ERROR, start, describe_exception(error))
+        return _result(case, Outcome.ERROR, start, _described(error, case.prepared))
     measurements = case.targets.judge(case.check, findings.measurements)
     problems = [*findings.complaints, *map(describe_failure, _failing(measurements))]
     outcome = Outcome.FAILED if problems else Outcome.PASSED
-    notes = [findings.note] if findings.note else []
+    notes = [note for note in (findings.note, _note_on_size(case)) if note]
     notes += [describe_improvement(m) for m in measurements if m.verdict is Verdict.IMPROVED]
     return _result(case, outcome, start, "\n".join(problems or notes), measurements)
 
@@ -130,14 +131,15 @@ def _result(
         outcome=outcome,
         seconds=time.perf_counter() - start,
         message=message,
-        config=_config(case),
+        config=_config(case, outcome),
         measurements=tuple(measurements),
     )
 
 
-def _config(case: Case) -> dict[str, Any]:
+def _config(case: Case, outcome: Outcome) -> dict[str, Any]:
     prepared = case.prepared
-    shape = prepared.gradient_shape if case.check == "gradients" else prepared.shape
+    chosen = prepared.chosen_for_gradients if case.check == "gradients" else prepared.chosen
+    shape = chosen.shape
     config: dict[str, Any] = {
         "module": type(prepared.test.module).__name__,
         "input_shape": list(shape),
@@ -145,6 +147,8 @@ def _config(case: Case) -> dict[str, Any]:
     }
     if shape != prepared.full_shape:
         config["cut_from"] = list(prepared.full_shape)
+    elif chosen.not_cut and outcome is not Outcome.ERROR:  # the error is then its own
+        config["not_cut"] = f"it takes no shorter sequence: {chosen.not_cut}"
     if isinstance(prepared.test.module, Kernel):
         config["kernel"] = prepared.test.module.described(shape)
     if prepared.cache_length is not None:
@@ -161,10 +165,28 @@ def _config(case: Case) -> dict[str, Any]:
     return config
 
 
-def describe_exception(error: BaseException) -> str:
-    """The exception, with the frames of its traceback that are the user's own."""
+def _note_on_size(case: Case) -> str | None:
+    """That the device's bound on the size was not held."""
+    chosen, most = case.prepared.chosen, case.prepared.device.max_tokens
+    if case.check == "gradients" or chosen.not_cut is None:
+        return None
+    size = " x ".join(map(str, chosen.shape))
+    return f"run whole, {size}, not within max-tokens = {most}: {chosen.not_cut}"
+
+
+def _described(error: BaseException, prepared: PreparedTest) -> str:
+    """The exception, where it comes from, and what the input was worked out from."""
+    lines = [describe_exception(error, prepared.test.declared_at)]
+    origin = origin_of_input(prepared.test, prepared.form)
+    return "\n".join([*lines, *([origin] if origin else [])])
+
+
+def describe_exception(error: BaseException, declared_at: Place | None = None) -> str:
+    """The exception, with its frames in the user's own code; the declaration's place where there are none."""
     lines = [f"{type(error).__name__}: {error}"]
     frames = user_frames(error)
     if frames:
         lines += ["in your code (most recent call last):", *traceback.format_list(frames)]
+    elif declared_at:
+        lines += [f"declared at {place_text(declared_at)}"]
     return "\n".join(line.rstrip("\n") for line in lines)

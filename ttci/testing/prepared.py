@@ -13,14 +13,17 @@ from torch import Tensor, nn
 
 from ttci.checks.correctness import Observed
 from ttci.checks.memory import PeakMemory
-from ttci.devices import Device
+from ttci.devices import Capability, Device
 from ttci.devices.torch_device import converted
 from ttci.modules.decode import DecodeStep
 from ttci.tensors import tensors_in
 from ttci.testing.config import ModuleTest, Shape
-from ttci.testing.inputs import Inputs, cut_expected_shape, cut_shape, full_shape, make_inputs, seeded
+from ttci.testing.cut_trial import CutTrial
+from ttci.testing.cuts import ChosenShape, choose_shape, cut_expected_shape, cuts_from, cuts_within
+from ttci.testing.input_forms import InputForm
+from ttci.testing.input_trial import FEW_TOKENS, input_form
+from ttci.testing.inputs import Inputs, make_inputs, seeded
 
-_GRADIENT_TOKENS = 8  # enough for attention to attend; the cost of a check grows with it
 _CPU = torch.device("cpu")
 _WORTH_COLLECTING_BYTES = 64_000_000  # a search for garbage takes 0.1 s with torch
 
@@ -31,17 +34,61 @@ class PreparedTest:
     def __init__(self, test: ModuleTest, device: Device) -> None:
         self.test = test
         self.device = device
-        self.full_shape = full_shape(test)
-        self.shape = cut_shape(test, self.full_shape, device.max_tokens)
-        self.gradient_shape = cut_shape(test, self.full_shape, _GRADIENT_TOKENS)
-        self.cache_length = self._cut_cache_length()
+        self._made_inputs: dict[Shape, Inputs] = {}  # both of the shape that was made last
+        self._reference_outputs: dict[Shape, Sequence[Tensor]] = {}
 
-    def _cut_cache_length(self) -> int | None:
+    @cached_property
+    def form(self) -> InputForm:
+        """What the module takes, before a device cuts it."""
+        return input_form(self.test)
+
+    @property
+    def full_shape(self) -> Shape:
+        """The input shape before a device cuts it."""
+        return self.form.shape
+
+    @property
+    def shape(self) -> Shape:
+        """The input shape of all checks but gradients."""
+        return self.chosen.shape
+
+    @property
+    def gradient_shape(self) -> Shape:
+        """The input shape of the gradients: as few tokens as the module takes."""
+        return self.chosen_for_gradients.shape
+
+    @cached_property
+    def chosen(self) -> ChosenShape:
+        """Within the device's `max_tokens`, or the whole where the test takes no cut."""
+        cuts = cuts_within(self.test, self.form, self.device.max_tokens)
+        trial = CutTrial(self.test, self.form)
+        runs_torch = Capability.AUTOGRAD in self.device.capabilities
+        is_judged_by_another = self.test.reference is not None and isinstance(self.test.module, nn.Module)
+
+        def problem(shape: Shape) -> str | None:
+            found = trial.problem(shape, self._reference_at, is_whole_test=True)
+            if found is None and runs_torch and is_judged_by_another:
+                found = trial.problem(shape, trial.outputs_of_module)
+            return found
+
+        return choose_shape(cuts, problem)
+
+    @cached_property
+    def chosen_for_gradients(self) -> ChosenShape:
+        """With as few tokens as the module takes, of those tried."""
+        cuts = cuts_from(self.test, self.form, FEW_TOKENS, self.device.max_tokens)
+        if Capability.AUTOGRAD not in self.device.capabilities:  # they are not checked
+            return ChosenShape(cuts[0])
+        trial = CutTrial(self.test, self.form)
+        return choose_shape(cuts, lambda shape: trial.problem(shape, trial.outputs_of_module))
+
+    @property
+    def cache_length(self) -> int | None:
         """Of a decode step's cache, whose tokens are its sequence; None of another test."""
         length, most = self.test.decode_cache_length, self.device.max_tokens
         if length is None or most is None:
             return length
-        return min(length, max(1, most // self.shape[0]))
+        return min(length, max(1, most // self.full_shape[0]))
 
     @property
     def measure_seconds(self) -> float:
@@ -61,19 +108,33 @@ class PreparedTest:
             cache = self.test.module.make_cache(self.shape[0], self.cache_length)
         return DecodeStep(called, cache)
 
-    @cached_property
+    @property
     def inputs(self) -> Inputs:
         """On the host, in float32."""
-        return make_inputs(self.test, self.shape)
+        return self._inputs_at(self.shape)
 
-    @cached_property
+    def _inputs_at(self, shape: Shape) -> Inputs:
+        if shape not in self._made_inputs:
+            self._made_inputs = {shape: make_inputs(self.test, shape, self.form)}
+        return self._made_inputs[shape]
+
+    @property
     def references(self) -> Sequence[Tensor]:
         """The expected outputs, in float32."""
+        return self._reference_at(self.shape)
+
+    def _reference_at(self, shape: Shape) -> Sequence[Tensor]:
+        """Kept: the run that shows that a test can be cut is the reference of its checks."""
+        if shape not in self._reference_outputs:
+            self._reference_outputs = {shape: self._run_reference(shape)}
+        return self._reference_outputs[shape]
+
+    def _run_reference(self, shape: Shape) -> Sequence[Tensor]:
         given = self.test.reference
         reference = self.module if given is None else self._step(given)
         if isinstance(reference, nn.Module):
             reference = converted(reference, torch.float32, _CPU)
-        inputs = self.inputs.map(torch.clone)
+        inputs = self._inputs_at(shape).map(torch.clone)
         with torch.no_grad():
             return [tensor.clone() for tensor in tensors_in(inputs.call(reference))]
 
@@ -107,8 +168,9 @@ class PreparedTest:
         """Forget what was made ready; it is made again when asked for."""
         if "run_on_device" in self.__dict__:
             self.device.release(self.run_on_device)
-        for name in ("module", "inputs", "references", "run_on_device", "device_inputs"):
+        for name in ("module", "run_on_device", "device_inputs"):
             self.__dict__.pop(name, None)
+        self._made_inputs, self._reference_outputs = {}, {}
         weights = self.test.module.parameters() if isinstance(self.test.module, nn.Module) else ()
         if sum(weight.nbytes for weight in weights) >= _WORTH_COLLECTING_BYTES:
             gc.collect()
@@ -150,7 +212,7 @@ class PreparedTest:
     def gradient_problem(self) -> tuple[Callable[[], list[Tensor]], dict[str, Tensor]]:
         """The module in float64 on a few tokens: its forward pass, and the leaves to check."""
         module = converted(self.test.module, torch.float64, _CPU, share=False)
-        inputs = make_inputs(self.test, self.gradient_shape).map(_as_leaf)
+        inputs = make_inputs(self.test, self.gradient_shape, self.form).map(_as_leaf)
         wanted = {name: leaf for name, leaf in inputs.named_tensors.items() if leaf.requires_grad}
         wanted |= {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
 
