@@ -45,6 +45,7 @@ class Device(Protocol):
     max_tokens: int | None
     measure_seconds: float  # for the latency of one test
     dtype_name: str  # of its floating-point numbers, as torch names it
+    weight_dtype_name: str  # of matrices among the weights: as torch names it, or a block float of ttnn's
     environment: Mapping[str, str]  # what run.json tells of how it computes; empty where that is as usual
     notice: str | None  # the same for a person, in one line
 

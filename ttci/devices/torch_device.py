@@ -35,6 +35,7 @@ class TorchDevice:
         self.max_tokens = entry.max_tokens
         self.measure_seconds = entry.measure_seconds
         self.dtype_name: str = entry.dtype
+        self.weight_dtype_name: str = entry.dtype
         self._dtype: torch.dtype = getattr(torch, entry.dtype)
         self._device = torch.device(entry.target)
         in_float32 = computes_in_float32(self._dtype) and self._device.type == "cpu"

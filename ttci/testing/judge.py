@@ -99,6 +99,7 @@ def _correctness(case: Case) -> Findings:
         case.targets.accuracy(prepared.test.tolerance),
         prepared.expected_shape,
         exact=prepared.device.dtype_name == "float32",
+        rounded=prepared.rounded_references,
     )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ttci.checks.correctness import Observed
+from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
+from ttci.checks.number_types import Precision
+from ttci.checks.rounding import Rounding, Roughness
 from ttci.devices import Capability, Device
 from ttci.devices.torch_device import converted
 from ttci.modules.decode import DecodeStep
@@ -130,13 +133,36 @@ class PreparedTest:
         return self._reference_outputs[shape]
 
     def _run_reference(self, shape: Shape) -> Sequence[Tensor]:
-        given = self.test.reference
-        reference = self.module if given is None else self._step(given)
-        if isinstance(reference, nn.Module):
-            reference = converted(reference, torch.float32, _CPU)
         inputs = self._inputs_at(shape).map(torch.clone)
         with torch.no_grad():
-            return [tensor.clone() for tensor in tensors_in(inputs.call(reference))]
+            return [tensor.clone() for tensor in tensors_in(inputs.call(self._reference()))]
+
+    def _reference(self) -> Any:
+        """What computes the expected outputs, in float32."""
+        given = self.test.reference
+        reference = self.module if given is None else self._step(given)
+        return converted(reference, torch.float32, _CPU) if isinstance(reference, nn.Module) else reference
+
+    @property
+    def rounded_references(self) -> RoundedReferences | None:
+        """The expected outputs as the device's rounding changes them; None where it computes in float32."""
+        device = self.device
+        if device.dtype_name == "float32":
+            return None
+        precision = Precision(getattr(torch, device.dtype_name), device.weight_dtype_name)
+        return RoundedReferences(precision, partial(self._rounded_reference, precision))
+
+    def _rounded_reference(self, precision: Precision, roughness: Roughness) -> list[Tensor] | None:
+        """Of one pass; None where the reference does not run so."""
+        try:
+            reference = self._reference()
+            buffers = reference.buffers() if isinstance(reference, nn.Module) else ()
+            rounding = Rounding(precision, roughness, buffers)
+            inputs = self.inputs.map(rounding.activation)
+            with torch.no_grad(), torch.random.fork_rng(devices=[]), rounding:
+                return tensors_in(inputs.call(reference))
+        except Exception:  # noqa: BLE001  # the user's reference may refuse anything; it ran without
+            return None
 
     @property
     def expected_shape(self) -> Shape | None:

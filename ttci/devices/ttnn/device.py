@@ -96,6 +96,7 @@ class TtnnDevice:
         _check_same_board(name, settings)
         os.environ.update(_ALWAYS | settings)  # left set: ttnn keeps to it
         self._ttnn = _import_ttnn()
+        self.weight_dtype_name: str = entry.weight_dtype
         self._weight_dtype = getattr(self._ttnn, entry.weight_dtype)
         self._traces = entry.trace
         self._mesh = self._open()

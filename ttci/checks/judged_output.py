@@ -1,0 +1,243 @@
+"""One output against its reference: the whole, and what stands out of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ttci.checks.comparison import Comparison, compare
+from ttci.checks.explained import Noise, Suspect
+from ttci.checks.integers import Differing
+from ttci.checks.number_types import Precision
+from ttci.checks.rounding import Roughness
+
+_SLACK = 5  # slope and mean may be off by this many tolerances: they are means, not extremes
+_PASSES = (Roughness(), *(Roughness(seed, factor) for seed, factor in enumerate((1.0, 2.0, 4.0) * 5, start=1)))
+_ENOUGH_PASSES = 4
+_MOST_SECONDS = 20.0  # beyond which no more than enough passes are made
+
+
+@dataclass(frozen=True)
+class RoundedReferences:
+    """How the references come out when they are rounded as a device rounds.
+
+    compute: the references of one pass; None where they cannot be computed so.
+    """
+
+    precision: Precision
+    compute: Callable[[Roughness], Sequence[Tensor] | None]
+
+
+class JudgedOutput(Protocol):
+    """An output that is judged, if need be after passes that show what rounding does to it."""
+
+    correlation: float  # NaN where it has none
+    is_explained_whole: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another pass may change the verdict."""
+
+    def learn(self, rounded: Tensor | None, factor: float) -> None:
+        """Take in the reference of one pass; None where it cannot be computed with rounding."""
+
+    def complaints(self) -> list[str]:
+        """What is wrong; nothing where it is right."""
+
+    def notes(self) -> list[str]:
+        """What a reader of a pass should know."""
+
+
+def judged_output(
+    output: Tensor, reference: Tensor, tolerance: float, *, exact: bool, precision: Precision | None
+) -> JudgedOutput:
+    """An output with its reference, of the same shape."""
+    if output.is_complex() or reference.is_complex():
+        output, reference = (_as_real(tensor.to(torch.complex64)) for tensor in (output, reference))
+    if reference.is_floating_point():
+        return _Floats(output, reference, tolerance, exact=exact, precision=precision)
+    return _Integers(output, reference)
+
+
+def learn_from_passes(outputs: Sequence[JudgedOutput], rounded: RoundedReferences) -> None:
+    """Compute the references with rounding, once, and again while something is not explained."""
+    start = time.monotonic()
+    for number, roughness in enumerate(_PASSES):
+        if not any(output.is_open for output in outputs):
+            return
+        if number >= _ENOUGH_PASSES and time.monotonic() - start > _MOST_SECONDS:
+            return
+        references = rounded.compute(roughness)
+        if references is not None and len(references) != len(outputs):
+            references = None
+        for output, reference in zip(outputs, references or [None] * len(outputs), strict=True):
+            output.learn(reference, roughness.factor)
+        if references is None:
+            return
+
+
+class _Floats:
+    def __init__(
+        self, output: Tensor, reference: Tensor, tolerance: float, *, exact: bool, precision: Precision | None
+    ) -> None:
+        self._output = output
+        self._tolerance = tolerance
+        self._whole = whole = _compared(output, reference, tolerance, exact=exact)
+        self._complaints = [*_complaints_of_whole(whole, output, tolerance, exact)]
+        self.correlation = whole.correlation
+        self.is_explained_whole = False
+        self._noise: Noise | None = None
+        self._passes = 0
+        if precision is not None and whole.count and not (whole.nonfinite or whole.nonfinite_reference):
+            self._noise = Noise(output, reference, precision, whole)
+            self._precision = precision
+
+    @property
+    def is_open(self) -> bool:
+        if self._noise is None:
+            return False
+        if self._complaints and not self._noise.is_nearly_constant(self._tolerance):
+            return not self._passes  # it fails, and one pass tells where
+        return not self._passes or not self._is_explained()
+
+    def _is_explained(self) -> bool:
+        assert self._noise is not None
+        if self._complaints and not self._noise.explains_whole(self._tolerance):
+            return False
+        return self._noise.is_explained
+
+    def learn(self, rounded: Tensor | None, factor: float) -> None:
+        if not self.is_open or self._noise is None:
+            return
+        self._passes += 1
+        if rounded is None:
+            self._noise.learn_from_error()
+        else:
+            self._noise.learn(_as_real(rounded) if rounded.is_complex() else rounded, factor)
+
+    def complaints(self) -> list[str]:
+        if self._noise is None:
+            return self._complaints
+        suspects = self._noise.suspects()
+        whole = self._complaints
+        if whole and self._noise.explains_whole(self._tolerance):
+            whole, self.is_explained_whole = [], True
+        if not suspects:
+            return whole
+        worst = min(suspects, key=lambda suspect: (suspect.count, suspect.kind != "element"))
+        return [*whole, _described(worst, self._precision)]
+
+    def notes(self) -> list[str]:
+        if not self._complaints or self.complaints():
+            return []
+        return [f"nearly constant for {_name(self._precision)}, whose rounding explains what it is off"]
+
+
+class _Integers:
+    correlation = math.nan
+    is_explained_whole = False
+
+    def __init__(self, output: Tensor, reference: Tensor) -> None:
+        self._differing = Differing(output, reference)
+
+    @property
+    def is_open(self) -> bool:
+        return not self._differing.is_explained
+
+    def learn(self, rounded: Tensor | None, factor: float) -> None:  # noqa: ARG002  # a flip has no size
+        if rounded is not None:
+            self._differing.learn(rounded)
+
+    def complaints(self) -> list[str]:
+        if self._differing.is_explained:
+            return []
+        index, value, expected = self._differing.first_unexplained()
+        text = f"{self._share()} differ from the reference"
+        if self._differing.has_learned:
+            text += f", {self._differing.unexplained:,} of them by more than rounding explains"
+        return [f"{text}, the first at {index}: {value:.17g}, expected {expected:.17g}"]
+
+    def notes(self) -> list[str]:
+        if not self._differing.count or not self._differing.is_explained:
+            return []
+        return [f"{self._share()} differ from the reference, all at near ties that rounding decides"]
+
+    def _share(self) -> str:
+        count, total = self._differing.count, self._differing.total
+        return f"{count:,} of {total:,} values ({count / total:.2%})"
+
+
+def _as_real(tensor: Tensor) -> Tensor:
+    """Real and imaginary parts side by side in the last dimension."""
+    return torch.view_as_real(tensor).flatten(-2)
+
+
+def _compared(output: Tensor, reference: Tensor, tolerance: float, *, exact: bool) -> Comparison:
+    comparison = compare(output, reference, tolerance, elementwise=exact)
+    if comparison.is_constant and output.is_floating_point():
+        # Its one value may be rounded in the output's type by more than `tolerance`.
+        comparison = compare(output, reference, max(tolerance, torch.finfo(output.dtype).eps))
+    return comparison
+
+
+def _complaints_of_whole(c: Comparison, output: Tensor, tolerance: float, exact: bool) -> Iterator[str]:
+    if c.count == 0:
+        return
+    if c.nonfinite or c.nonfinite_reference:
+        yield from _nonfinite_complaints(c, output)
+        return
+    if c.is_constant:
+        if c.largest_excess > 0:
+            yield (
+                f"the reference is constant and the output differs from it by {c.largest_difference:.3g}, "
+                "more than allclose allows"
+            )
+        return
+    if not c.correlation >= 1 - tolerance:
+        yield f"correlation {c.correlation:.6f} with the reference, at least {1 - tolerance:.6f} is needed"
+    if not abs(c.slope - 1) <= _SLACK * tolerance:
+        yield (
+            f"the output is scaled by {c.slope:.5f} against the reference, "
+            f"at most 1 ± {_SLACK * tolerance:g} is allowed"
+        )
+    if not abs(c.mean_shift) <= _SLACK * tolerance:
+        yield (
+            f"the output's mean is shifted by {c.mean_shift:.4g} standard deviations of the reference, "
+            f"at most {_SLACK * tolerance:g} is allowed"
+        )
+    if exact and c.largest_excess > 0:
+        yield (
+            f"the output differs from the reference by up to {c.largest_difference:.3g}, "
+            f"more than allclose(rtol={tolerance:g}, atol={tolerance:g}) allows in float32"
+        )
+
+
+def _nonfinite_complaints(c: Comparison, output: Tensor) -> Iterator[str]:
+    if c.nonfinite:
+        nan = int(torch.isnan(output).sum().item())
+        infinite = c.nonfinite - nan
+        where = tuple(torch.nonzero(~torch.isfinite(output))[0].tolist())
+        yield f"{nan} NaN and {infinite} infinite of {c.count} output values, the first at {where}"
+    if c.nonfinite_reference:
+        yield f"{c.nonfinite_reference} of {c.count} reference values are NaN or infinite"
+
+
+def _described(suspect: Suspect, precision: Precision) -> str:
+    others = f", and {suspect.count - 1:,} more" if suspect.count > 1 else ""
+    index = suspect.index if suspect.kind != "column" else suspect.index[0]
+    how = "" if suspect.kind == "element" else " in the root mean square"
+    return (
+        f"{suspect.kind} {index} is off by {suspect.error:.3g}{how}, where the reference has "
+        f"{suspect.size:.3g} and the rounding of {_name(precision)} explains {suspect.explained:.2g}{others}"
+    )
+
+
+def _name(precision: Precision) -> str:
+    dtype = str(precision.dtype).removeprefix("torch.")
+    return dtype if precision.weight_dtype == dtype else f"{dtype} with {precision.weight_dtype} weights"

@@ -1,0 +1,143 @@
+"""A reference computed again with the rounding of the device: what its types explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from ttci.checks.number_types import Precision, rounded_at_random, rounded_to_nearest, rounded_weight
+
+_KEPT = 1 << 20  # elements up to which a rounded weight is kept: a recurrent one is used at every step
+_aten = torch.ops.aten
+_LOOKUPS = frozenset({_aten.embedding, _aten.index, _aten.index_select, _aten.gather})  # a few rows of many
+_MOVES = _LOOKUPS | {  # the same numbers elsewhere: nothing is rounded
+    *(_aten.clone, _aten.copy_, _aten.cat, _aten.stack, _aten._to_copy, _aten.index_put_, _aten.repeat),
+    *(_aten.constant_pad_nd, _aten.roll, _aten.flip, _aten.masked_fill, _aten.masked_fill_, _aten.where),
+    *(_aten.scatter, _aten.scatter_, _aten.sort, _aten.topk, _aten.max, _aten.amax, _aten.relu, _aten.neg),
+}
+
+
+@dataclass(frozen=True)
+class Roughness:
+    """How one pass rounds.
+
+    seed: None rounds activations to nearest; a number rounds them up or down at random.
+    factor: by which every error of rounding is multiplied.
+    """
+
+    seed: int | None = None
+    factor: float = 1.0
+
+
+class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While it is entered, what depends on an activation or a parameter is rounded in float32.
+
+    Parameters are rounded where they are used, as the device holds weights. What depends
+    on neither (positions, tables of angles) stays as it is: a right implementation
+    computes that in float32.
+
+    buffers: tensors that the device holds rounded to its type of activations.
+    """
+
+    def __init__(self, precision: Precision, roughness: Roughness, buffers: Iterable[Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._precision = precision
+        self._roughness = roughness
+        self._generator = torch.Generator().manual_seed(roughness.seed or 0)
+        self._parameters: set[int] = set()  # all three by storage
+        self._buffers = {_storage(buffer) for buffer in buffers}
+        self._dependent: set[int] = set()
+        self._kept: dict[tuple[Any, ...], Tensor] = {}
+
+    def activation(self, tensor: Tensor) -> Tensor:
+        """A copy of an input, as the device is given it."""
+        copy = self._rounded(tensor) if _is_narrowed(tensor) else tensor.clone()
+        self._dependent.add(_storage(copy))
+        return copy
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        self._parameters |= {_storage(tensor) for tensor in given if _is_parameter(tensor)}
+        if func.is_view:
+            return func(*args, **kwargs)
+        packet = func.overloadpacket
+        depends = any(_storage(tensor) in self._dependent | self._parameters for tensor in given)
+        is_held = any(self._is_held(tensor) for tensor in given)
+        if is_held and packet not in _LOOKUPS:
+            args, kwargs = self._with_held(func, args, kwargs)
+        output = func(*args, **kwargs)
+        rounds = depends and (packet not in _MOVES or (is_held and packet in _LOOKUPS))
+        for tensor in tree_leaves(output):
+            if isinstance(tensor, Tensor):
+                self._follow(tensor, depends=depends, rounds=rounds, is_new=not func._schema.is_mutable)
+        return output
+
+    def _follow(self, tensor: Tensor, *, depends: bool, rounds: bool, is_new: bool) -> None:
+        if depends:
+            self._dependent.add(_storage(tensor))
+        elif is_new:  # it may lie where another was
+            self._dependent.discard(_storage(tensor))
+        if rounds and _is_narrowed(tensor):
+            tensor.copy_(self._rounded(tensor))
+
+    def _is_held(self, tensor: Tensor) -> bool:
+        """Whether the device holds it rounded from the start."""
+        return _is_narrowed(tensor) and _storage(tensor) in self._parameters | self._buffers
+
+    def _with_held(self, func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments with weights and buffers rounded; what the call writes to stays itself."""
+        written = {
+            id(value)
+            for value, argument in zip(args, func._schema.arguments, strict=False)
+            if argument.alias_info is not None and argument.alias_info.is_write
+        }
+
+        def held(leaf: Any) -> Any:
+            takes = isinstance(leaf, Tensor) and id(leaf) not in written and self._is_held(leaf)
+            return self._rounded_held(leaf) if takes else leaf
+
+        return tree_map(held, args), tree_map(held, kwargs)
+
+    def _rounded_held(self, tensor: Tensor) -> Tensor:
+        is_matrix = _storage(tensor) in self._parameters and tensor.ndim > 1
+        key = (_storage(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor._version)
+        if key in self._kept:
+            return self._kept[key]
+        name = self._precision.weight_dtype if is_matrix else str(self._precision.dtype).removeprefix("torch.")
+        rounded = self._amplified(tensor.detach(), rounded_weight(tensor.detach(), name))
+        if tensor.numel() <= _KEPT:
+            self._kept[key] = rounded
+        return rounded
+
+    def _rounded(self, tensor: Tensor) -> Tensor:
+        dtype = self._precision.dtype
+        if self._roughness.seed is None:
+            return self._amplified(tensor, rounded_to_nearest(tensor, dtype))
+        return self._amplified(tensor, rounded_at_random(tensor, dtype, self._generator))
+
+    def _amplified(self, exact: Tensor, rounded: Tensor) -> Tensor:
+        factor = self._roughness.factor
+        if factor == 1:
+            return rounded
+        error = (rounded - exact).nan_to_num_(0.0)  # of two infinities
+        return torch.where(exact.isfinite(), exact + factor * error, exact)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def _is_parameter(tensor: Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) or (tensor.requires_grad and tensor.is_leaf)
+
+
+def _is_narrowed(tensor: Tensor) -> bool:
+    """What the device computes in its own type; a user's float64 or bfloat16 stays what it is."""
+    return tensor.dtype == torch.float32 and tensor.layout == torch.strided
