@@ -72,6 +72,15 @@ def compare(output: Tensor, reference: Tensor, tolerance: float, *, elementwise:
     return comparison
 
 
+def index_of(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of a flat position in a tensor of that shape."""
+    index: list[int] = []
+    for size in reversed(shape):
+        position, remainder = divmod(position, size)
+        index.insert(0, remainder)
+    return tuple(index)
+
+
 def _float64_chunks(outputs: Tensor, references: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Chunks on the host; the next pair overwrites the one before: new memory costs more than the sums."""
     y, x = torch.empty(2, min(_CHUNK, outputs.numel()), dtype=torch.float64, device="cpu")

@@ -49,8 +49,9 @@ def check_correctness(
     shape_complaints = [*_shape_complaints(observed, expected_shape)]
     if shape_complaints:
         return Findings((*complaints, *shape_complaints))
+    precision = rounded.precision if rounded is not None else None
     judged = [
-        judged_output(output, reference, tolerance, exact=exact, precision=rounded and rounded.precision)
+        judged_output(output, reference, tolerance, exact=exact, precision=precision)
         for output, reference in zip(observed.outputs, observed.references, strict=True)
     ]
     if rounded is not None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ttci.checks.comparison import Comparison, compare
+from ttci.checks.comparison import Comparison, compare, index_of
 from ttci.checks.number_types import Precision, rounded_to_nearest
 
 _MARGIN = 2.0  # a right implementation rounds in another order, and its errors are not independent
+_MARGIN_OF_SEEN = 2.0  # of the error that was seen at the very element
+_JUMP = 4.0  # times what was seen before: a near tie was decided the other way
 _FALSE_ALARMS = 1e-6  # of a row, column or element among all, were errors normal and independent
 _MARGIN_OF_WHOLE = 1.5  # a mean over all elements hardly varies
 _NEARLY_CONSTANT = 0.25  # of the tolerance: what rounding the reference itself takes of the correlation
@@ -71,14 +73,23 @@ class Noise:
         if tuple(rounded.shape) != self._shape:
             return
         rounded = _as_matrix(rounded)
-        self._noise.raise_to(_MeanSquares.of(rounded, self._reference).divided_by(factor**2))
+        self._raise_noise(_MeanSquares.of(rounded, self._reference), factor)
         if factor == 1:
             self._rounded_wholes.append(_Whole.of(rounded, self._reference))
         if self._suspects is None:
             self._find_suspects(rounded)
         else:
             error = _at(rounded, self._suspects) - _at(self._reference, self._suspects)
-            self._suspects_noise = torch.maximum(self._suspects_noise, error.square_().div_(factor**2))
+            self._suspects_noise = torch.maximum(self._suspects_noise, error.square_())
+
+    def _raise_noise(self, seen: _MeanSquares, factor: float) -> None:
+        """An error that grows with rounding is divided by the factor; one that jumps, of a choice, is not."""
+        raised = []
+        for lines, noise, size in zip(seen.lines, self._noise.lines, self._size.lines, strict=True):
+            divided = lines / factor**2
+            jumps = divided > _JUMP**2 * (noise + self._floor(noise, size))
+            raised.append(torch.where(jumps, lines, divided))
+        self._noise.raise_to(_MeanSquares((raised[0], raised[1])))
 
     def learn_from_error(self) -> None:
         """Where the reference cannot be rounded: every row and column has the error of the whole."""
@@ -122,7 +133,7 @@ class Noise:
         if not (count := int(excess.count_nonzero())):
             return None
         worst = int(excess.argmax())
-        index = _unravelled(worst, self._shape[:-1]) if dim == 0 else (worst,)
+        index = index_of(worst, self._shape[:-1]) if dim == 0 else (worst,)
         roots = (math.sqrt(value[worst].item()) for value in (error, explained, size))
         off, may_be, large = roots
         return Suspect(("row", "column")[dim], index, off, may_be, large, count)
@@ -138,7 +149,7 @@ class Noise:
         if not (count := int(excess.count_nonzero())):
             return None
         worst = int(excess.argmax())
-        index = _unravelled(int(self._suspects[worst]), self._shape)
+        index = index_of(int(self._suspects[worst]), self._shape)
         off, may_be = math.sqrt(error[worst].item()), math.sqrt(explained[worst].item())
         return Suspect("element", index, off, may_be, abs(x[worst].item()), count)
 
@@ -156,8 +167,10 @@ class Noise:
         self._suspects = torch.cat(found)[:_MOST_SUSPECTS] if found else torch.zeros(0, dtype=torch.int64)
         self._suspects_noise = torch.cat(noises)[:_MOST_SUSPECTS] if noises else self._suspects_noise
 
-    def _element_bound(self, x: Tensor, noise: Tensor, rows: slice | Tensor, columns: slice | Tensor) -> Tensor:
-        """The largest square of an error: noise by row and by column, as a product; by element; by its size."""
+    def _element_bound(
+        self, x: Tensor, noise: Tensor, rows: slice | Tensor, columns: slice | Tensor
+    ) -> Tensor:
+        """The largest square of an error: by its row and column, as a product; its size; its own noise."""
         of_rows, of_columns = self._noise.lines
         if isinstance(rows, slice):
             product = of_rows[rows, None] * of_columns[None, columns]
@@ -166,12 +179,12 @@ class Noise:
         whole = self._noise.whole
         relative = self._roundoff**2 + (whole / self._size.whole if self._size.whole else 0.0)
         typical = self._size.lines[0].median()
-        explained = noise + (product / whole if whole else 0.0) + relative * (x.square() + typical)
-        count = self._reference.numel()
-        return explained.mul_(_times(count, 1) ** 2)
+        expected = (product / whole if whole else 0.0) + relative * (x.square() + typical)
+        expected *= _times(self._reference.numel(), 1) ** 2
+        return expected + _MARGIN_OF_SEEN**2 * noise
 
     def _floor(self, noise: Tensor, size: Tensor) -> Tensor:
-        """What a line may be off where its own noise happened to be small: by its size and a typical one's."""
+        """What a line may be off though its own noise happened to be small: by its size, or a typical one."""
         usual = (noise / size)[size > 0]
         relative = self._roundoff**2 + (usual.median().item() if len(usual) else 0.0)
         return relative * (size + size.median())
@@ -216,9 +229,6 @@ class _MeanSquares:
 
     def multiplied_by(self, factor: float) -> _MeanSquares:
         return _MeanSquares((self.lines[0] * factor, self.lines[1] * factor))
-
-    def divided_by(self, factor: float) -> _MeanSquares:
-        return self.multiplied_by(1 / factor)
 
 
 @dataclass(frozen=True)
@@ -291,11 +301,3 @@ def _finite_(values: Tensor) -> Tensor:
 
 def _at(matrix: Tensor, positions: Tensor) -> Tensor:
     return _finite_(matrix[positions // matrix.shape[1], positions % matrix.shape[1]].double())
-
-
-def _unravelled(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    index: list[int] = []
-    for size in reversed(shape):
-        position, remainder = divmod(position, size)
-        index.insert(0, remainder)
-    return tuple(index)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ttci.checks.comparison import index_of
+
 _MOST = 1 << 16  # differing values that are looked at
 _UNSTEADY = 0.25  # the share of passes that each gave a value of their own: the next would be another
 _ENOUGH = 8  # passes to tell that
@@ -16,11 +18,11 @@ class Differing:
     def __init__(self, output: Tensor, reference: Tensor) -> None:
         self._shape = tuple(reference.shape)
         self.total = reference.numel()
-        output, self._reference = output.detach().cpu().reshape(-1), reference.detach().cpu().reshape(-1)
+        output, self._reference = _comparable(output), _comparable(reference)
         differs = output != self._reference
         self.count = int(differs.count_nonzero())
         self._positions = differs.nonzero()[:_MOST, 0]
-        self._values = output[self._positions].double()
+        self._values = output[self._positions]
         self._seen: list[Tensor] = []
 
     @property
@@ -31,7 +33,7 @@ class Differing:
     def learn(self, rounded: Tensor) -> None:
         """Take in what one pass with rounding gives."""
         if tuple(rounded.shape) == self._shape:
-            self._seen.append(rounded.detach().reshape(-1)[self._positions].double())
+            self._seen.append(_comparable(rounded)[self._positions])
 
     @property
     def is_explained(self) -> bool:
@@ -47,7 +49,7 @@ class Differing:
         """Its index, the output's value and the reference's."""
         which = int((~self._explained).nonzero()[0])
         position = int(self._positions[which])
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(position), self._shape)) if self._shape else ()
+        index = index_of(position, self._shape)
         return index, self._values[which].item(), self._reference[position].item()
 
     @property
@@ -59,3 +61,9 @@ class Differing:
         times = (seen[:, None] == seen[None]).sum(0)  # how often each was seen
         unsteady = (times == 1).double().mean(0) >= _UNSTEADY
         return (seen == self._values).any(0) | (unsteady & (len(seen) >= _ENOUGH))
+
+
+def _comparable(tensor: Tensor) -> Tensor:
+    """Flat, in float64 or int64: torch compares no uint32 with int64."""
+    wide = torch.float64 if tensor.is_floating_point() else torch.int64
+    return tensor.detach().cpu().reshape(-1).to(wide)

@@ -18,7 +18,8 @@ from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness
 
 _SLACK = 5  # slope and mean may be off by this many tolerances: they are means, not extremes
-_PASSES = (Roughness(), *(Roughness(seed, factor) for seed, factor in enumerate((1.0, 2.0, 4.0) * 5, start=1)))
+_FACTORS = (1.0, 2.0, 4.0) * 5
+_PASSES = (Roughness(), *(Roughness(seed, factor) for seed, factor in enumerate(_FACTORS, start=1)))
 _ENOUGH_PASSES = 4
 _MOST_SECONDS = 20.0  # beyond which no more than enough passes are made
 
@@ -76,8 +77,8 @@ def learn_from_passes(outputs: Sequence[JudgedOutput], rounded: RoundedReference
         references = rounded.compute(roughness)
         if references is not None and len(references) != len(outputs):
             references = None
-        for output, reference in zip(outputs, references or [None] * len(outputs), strict=True):
-            output.learn(reference, roughness.factor)
+        for index, output in enumerate(outputs):
+            output.learn(references[index] if references else None, roughness.factor)
         if references is None:
             return
 
@@ -136,7 +137,7 @@ class _Floats:
     def notes(self) -> list[str]:
         if not self._complaints or self.complaints():
             return []
-        return [f"nearly constant for {_name(self._precision)}, whose rounding explains what it is off"]
+        return [f"nearly constant for {self._precision}, whose rounding explains what it is off"]
 
 
 class _Integers:
@@ -234,10 +235,5 @@ def _described(suspect: Suspect, precision: Precision) -> str:
     how = "" if suspect.kind == "element" else " in the root mean square"
     return (
         f"{suspect.kind} {index} is off by {suspect.error:.3g}{how}, where the reference has "
-        f"{suspect.size:.3g} and the rounding of {_name(precision)} explains {suspect.explained:.2g}{others}"
+        f"{suspect.size:.3g} and the rounding of {precision} explains {suspect.explained:.2g}{others}"
     )
-
-
-def _name(precision: Precision) -> str:
-    dtype = str(precision.dtype).removeprefix("torch.")
-    return dtype if precision.weight_dtype == dtype else f"{dtype} with {precision.weight_dtype} weights"

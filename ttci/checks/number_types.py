@@ -25,17 +25,19 @@ class Precision:
     weight_dtype: str
 
     @property
-    def unit_roundoff(self) -> float:
-        """The largest relative error of one rounding to nearest: 2**-8 of bfloat16."""
-        return torch.finfo(self.dtype).eps / 2
+    def dtype_name(self) -> str:
+        """As torch names it, without ``torch.``."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def __str__(self) -> str:
+        is_one = self.weight_dtype == self.dtype_name
+        return self.dtype_name if is_one else f"{self.dtype_name} with {self.weight_dtype} weights"
 
 
 def rounded_to_nearest(values: Tensor, dtype: torch.dtype) -> Tensor:
     """`values` as `dtype` holds them, in their own type; what is too large for `dtype` stays."""
     rounded = values.to(dtype).to(values.dtype)
-    if torch.finfo(dtype).max < torch.finfo(values.dtype).max / 2:
-        rounded = torch.where(rounded.isinf(), values, rounded)
-    return rounded
+    return rounded if rounded.isfinite().all() else torch.where(rounded.isfinite(), rounded, values)
 
 
 def rounded_at_random(values: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
@@ -49,7 +51,7 @@ def rounded_at_random(values: Tensor, dtype: torch.dtype, generator: torch.Gener
     spacing.clamp_(min=info.smallest_normal * info.eps)
     up = torch.rand(values.shape, generator=generator, dtype=values.dtype)
     rounded = (values / spacing).add_(up).floor_().mul_(spacing)
-    return torch.where(values.isfinite(), rounded, values)
+    return torch.where(rounded.isfinite(), rounded, values)
 
 
 def rounded_weight(weight: Tensor, name: str) -> Tensor:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 from ttci.checks.number_types import Precision, rounded_at_random, rounded_to_nearest, rounded_weight
+from ttci.tensors import map_tensors, tensors_in
 
 _KEPT = 1 << 20  # elements up to which a rounded weight is kept: a recurrent one is used at every step
 _aten = torch.ops.aten
@@ -55,15 +55,20 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._dependent: set[int] = set()
         self._kept: dict[tuple[Any, ...], Tensor] = {}
 
-    def activation(self, tensor: Tensor) -> Tensor:
-        """A copy of an input, as the device is given it."""
-        copy = self._rounded(tensor) if _is_narrowed(tensor) else tensor.clone()
+    def given(self, tensor: Tensor, dtype_name: str | None = None) -> Tensor:
+        """A copy of an input, as the device is given it; in a type of its own where one is named."""
+        if not _is_narrowed(tensor):
+            copy = tensor.clone()
+        elif dtype_name is None:
+            copy = self._rounded(tensor)
+        else:
+            copy = self._amplified(tensor, rounded_weight(tensor, dtype_name))
         self._dependent.add(_storage(copy))
         return copy
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        given = tensors_in([args, kwargs])
         self._parameters |= {_storage(tensor) for tensor in given if _is_parameter(tensor)}
         if func.is_view:
             return func(*args, **kwargs)
@@ -74,9 +79,8 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
             args, kwargs = self._with_held(func, args, kwargs)
         output = func(*args, **kwargs)
         rounds = depends and (packet not in _MOVES or (is_held and packet in _LOOKUPS))
-        for tensor in tree_leaves(output):
-            if isinstance(tensor, Tensor):
-                self._follow(tensor, depends=depends, rounds=rounds, is_new=not func._schema.is_mutable)
+        for tensor in tensors_in(output):
+            self._follow(tensor, depends=depends, rounds=rounds, is_new=not func._schema.is_mutable)
         return output
 
     def _follow(self, tensor: Tensor, *, depends: bool, rounds: bool, is_new: bool) -> None:
@@ -99,18 +103,18 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if argument.alias_info is not None and argument.alias_info.is_write
         }
 
-        def held(leaf: Any) -> Any:
-            takes = isinstance(leaf, Tensor) and id(leaf) not in written and self._is_held(leaf)
-            return self._rounded_held(leaf) if takes else leaf
+        def held(tensor: Tensor) -> Tensor:
+            takes = id(tensor) not in written and self._is_held(tensor)
+            return self._rounded_held(tensor) if takes else tensor
 
-        return tree_map(held, args), tree_map(held, kwargs)
+        return map_tensors(args, held), map_tensors(kwargs, held)
 
     def _rounded_held(self, tensor: Tensor) -> Tensor:
         is_matrix = _storage(tensor) in self._parameters and tensor.ndim > 1
         key = (_storage(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor._version)
         if key in self._kept:
             return self._kept[key]
-        name = self._precision.weight_dtype if is_matrix else str(self._precision.dtype).removeprefix("torch.")
+        name = self._precision.weight_dtype if is_matrix else self._precision.dtype_name
         rounded = self._amplified(tensor.detach(), rounded_weight(tensor.detach(), name))
         if tensor.numel() <= _KEPT:
             self._kept[key] = rounded
@@ -126,12 +130,13 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         factor = self._roughness.factor
         if factor == 1:
             return rounded
-        error = (rounded - exact).nan_to_num_(0.0)  # of two infinities
-        return torch.where(exact.isfinite(), exact + factor * error, exact)
+        amplified = exact + factor * (rounded - exact)
+        return torch.where(amplified.isfinite(), amplified, exact)
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    address: int = tensor.untyped_storage()._cdata
+    return address
 
 
 def _is_parameter(tensor: Tensor) -> bool:

@@ -19,7 +19,7 @@ from ttci.devices.half_precision import computes_in_float32, reason
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity
-from ttci.tensors import map_tensors, tensors_in
+from ttci.tensors import map_tensors, narrowed, tensors_in
 
 
 class TorchDevice:
@@ -154,7 +154,7 @@ def _target_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
 
 
 def _convert(tensor: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return tensor.to(device=device, dtype=_target_dtype(tensor, dtype))
+    return (narrowed(tensor, dtype) if tensor.is_floating_point() else tensor).to(device)
 
 
 def _weights(module: Callable[..., Any]) -> list[Tensor]:

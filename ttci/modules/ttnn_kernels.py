@@ -18,7 +18,7 @@ from ttci.devices.ttnn.lowering import LoweringTarget, register_lowering
 from ttci.manifest.kernels import ID_DTYPE, OPERATIONS
 from ttci.modules.kernels import Kernel
 from ttci.modules.ttnn_attention import attention_program_config
-from ttci.modules.ttnn_linear import compute_config
+from ttci.modules.ttnn_linear import compute_config, product_fidelity
 
 
 @register_lowering(Kernel)
@@ -43,6 +43,11 @@ class TtnnKernel:
     def __call__(self, *inputs: Any) -> Any:
         """The operation of its inputs; interleaved in the memory that the manifest names."""
         return self._run(self, *inputs)
+
+    @property
+    def input_dtype_names(self) -> tuple[str, ...]:
+        """What each input is held in, by its position."""
+        return tuple(self.dtypes)
 
     def to_device(self, value: Any) -> Any:
         """The tuple of inputs on every chip; keyword inputs there are none."""
@@ -76,9 +81,8 @@ class TtnnKernel:
         return self._run is _embedding and position == 1
 
     def product_config(self) -> Any:
-        """Two passes hold all of a block float's 7 bits; four those of bfloat16."""
-        is_short = self.dtypes[1] in ("bfloat8_b", "bfloat4_b")
-        return compute_config(self.target, "HiFi2" if is_short else "HiFi4")
+        """As exact as a product with weights of this type can be told from one in float."""
+        return compute_config(self.target, product_fidelity(self.dtypes[1]))
 
 
 def _linear(kernel: TtnnKernel, x: Any, weight: Any, bias: Any = None) -> Any:

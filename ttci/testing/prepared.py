@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from ttci.checks.rounding import Rounding, Roughness
 from ttci.devices import Capability, Device
 from ttci.devices.torch_device import converted
 from ttci.modules.decode import DecodeStep
-from ttci.tensors import tensors_in
+from ttci.tensors import map_tensors, tensors_in
 from ttci.testing.config import ModuleTest, Shape
 from ttci.testing.cut_trial import CutTrial
 from ttci.testing.cuts import ChosenShape, choose_shape, cut_expected_shape, cuts_from, cuts_within
@@ -158,11 +159,20 @@ class PreparedTest:
             reference = self._reference()
             buffers = reference.buffers() if isinstance(reference, nn.Module) else ()
             rounding = Rounding(precision, roughness, buffers)
-            inputs = self.inputs.map(rounding.activation)
+            inputs = self._rounded_inputs(rounding)
             with torch.no_grad(), torch.random.fork_rng(devices=[]), rounding:
                 return tensors_in(inputs.call(reference))
         except Exception:  # noqa: BLE001  # the user's reference may refuse anything; it ran without
             return None
+
+    def _rounded_inputs(self, rounding: Rounding) -> Inputs:
+        """As the device is given them; a kernel's implementation names the types of its inputs."""
+        names = getattr(self.run_on_device, "input_dtype_names", ())
+        positional = tuple(
+            map_tensors(value, partial(rounding.given, dtype_name=name))
+            for value, name in zip_longest(self.inputs.positional, names[: len(self.inputs.positional)])
+        )
+        return Inputs(positional, map_tensors(self.inputs.keyword, rounding.given))
 
     @property
     def expected_shape(self) -> Shape | None:

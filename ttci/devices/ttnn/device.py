@@ -34,7 +34,7 @@ from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
 from ttci.needs import MOCK_VARIABLE, needs
 from ttci.results import Fidelity
-from ttci.tensors import map_tensors
+from ttci.tensors import map_leaves, map_tensors, narrowed
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class TtnnDevice:
         ttnn = self._ttnn
         is_float = tensor.is_floating_point()
         return ttnn.from_torch(
-            tensor if is_float else tensor.to(torch.int32),
+            narrowed(tensor, torch.bfloat16) if is_float else tensor.to(torch.int32),
             dtype=ttnn.bfloat16 if is_float else ttnn.uint32,
             layout=ttnn.TILE_LAYOUT if is_float else ttnn.ROW_MAJOR_LAYOUT,
             device=self._mesh,
@@ -164,15 +164,15 @@ class TtnnDevice:
 
     def to_host(self, value: Any) -> Any:
         """Ttnn tensors as torch tensors; on several chips all must hold the same."""
-        if isinstance(value, self._ttnn.Tensor):
-            return self._one_of_equals(value)
-        if isinstance(value, dict):
-            return {key: self.to_host(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(self.to_host(item) for item in value)
-        if isinstance(value, Tensor):
+        return map_leaves(value, self._is_tensor, self._read)
+
+    def _is_tensor(self, value: Any) -> bool:
+        return isinstance(value, self._ttnn.Tensor | Tensor)
+
+    def _read(self, tensor: Any) -> Tensor:
+        if isinstance(tensor, Tensor):
             raise TypeError("the ttnn implementation returned a torch tensor; return a ttnn tensor")
-        return value
+        return self._one_of_equals(tensor)
 
     def _one_of_equals(self, tensor: Any) -> Tensor:
         """What chip 0 holds; where another chip holds something else, that is shown instead."""

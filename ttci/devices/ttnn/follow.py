@@ -13,6 +13,7 @@ from ttci.devices.ttnn import goldens_cache, goldens_rotary  # noqa: F401  # the
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
+from ttci.tensors import leaves_in, map_leaves, map_tensors, tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
 _READS = (
@@ -143,41 +144,32 @@ class Follower:
             raise GoldenError(f"{name}: its golden fails: {type(error).__name__}: {error}; {how}") from error
         if result is NotImplemented:
             raise GoldenError(f"{name} has no golden; {how}")
-        return list(_torch_tensors_in(result))
+        return tensors_in(result)
 
     def _apply_ttnns(self, operation: Any, args: Any, kwargs: Any) -> Any:
         """Some of ttnn's own goldens change their inputs: those get copies, once that is known."""
         kind = (operation.python_fully_qualified_name, len(args), *sorted(kwargs))
         if self._changes_inputs.get(kind, True):
-            args, kwargs = _copied(args), _copied(kwargs)
+            args, kwargs = (map_tensors(given, Tensor.clone) for given in (args, kwargs))
         result = operation.golden_function(*args, **kwargs)
         if kind not in self._changes_inputs:
-            copies = _torch_tensors_in([args, list(kwargs.values())])
+            copies = tensors_in([args, list(kwargs.values())])
             self._changes_inputs[kind] = any(copy._version > 0 for copy in copies)
         return result
 
     def _values(self, value: Any, name: str, chip: int) -> Any:
         """`value` with every ttnn tensor replaced by what the chip holds of it."""
-        if isinstance(value, self._ttnn.Tensor):
-            return self.numbers.of(value, name)[chip]
-        if isinstance(value, list):
-            return [self._values(item, name, chip) for item in value]
-        if isinstance(value, tuple):
-            return tuple(self._values(item, name, chip) for item in value)
-        if isinstance(value, dict):
-            return {key: self._values(item, name, chip) for key, item in value.items()}
-        return value
+        return map_leaves(value, self._is_tensor, lambda tensor: self.numbers.of(tensor, name)[chip])
 
     def _same_on_all_chips(self, name: str, args: Any, kwargs: Any) -> bool:
         shards = [self.numbers.of(tensor, name) for tensor in self._tensors_in([args, list(kwargs.values())])]
         return all(shard is of_one[0] for of_one in shards for shard in of_one)
 
     def _tensors_in(self, value: Any) -> Iterator[Any]:
-        if isinstance(value, self._ttnn.Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            for item in value:
-                yield from self._tensors_in(item)
+        return leaves_in(value, self._is_tensor)
+
+    def _is_tensor(self, value: Any) -> bool:
+        return isinstance(value, self._ttnn.Tensor)
 
     def _check_shapes(self, name: str, tensor: Any, shards: Shards) -> None:
         for shard in shards:
@@ -214,23 +206,3 @@ class Follower:
         """What a host tensor holds, as `numbers` keeps it."""
         value = self.numbers.plain_to_torch(piece)
         return value.float() if self.numbers.is_block_float(dtype) else self.numbers.rounded(value, dtype)
-
-
-def _torch_tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _torch_tensors_in(item)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.clone()
-    if isinstance(value, list):
-        return [_copied(item) for item in value]
-    if isinstance(value, tuple):
-        return tuple(_copied(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return value

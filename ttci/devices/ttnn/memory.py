@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from ttci.tensors import children_of
+
 _BOTH = frozenset({"DRAM", "L1"})
 _CHANGES = ("buffer_allocate", "buffer_deallocate")
 _OUT_OF_MEMORY = re.compile(
@@ -63,11 +65,10 @@ def _tensors_in(ttnn: Any, value: Any, seen: set[int]) -> Iterator[Any]:
         if ttnn.is_tensor_storage_on_device(value) and value.is_allocated():
             yield value
         return
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
-        value = list(vars(value).values())
-    for item in value if isinstance(value, list | tuple) else ():
+    held = [item for _, item in children_of(value)]
+    if not held and hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
+        held = list(vars(value).values())
+    for item in held:
         yield from _tensors_in(ttnn, item, seen)
 
 
