@@ -101,12 +101,8 @@ def _same(left: Tensor, right: Tensor) -> bool:
 
 
 def _measurements(outputs: Sequence[JudgedOutput], tolerance: float) -> tuple[Measurement, ...]:
-    """The least correlation; of a nearly constant output it says nothing."""
-    correlations = [
-        output.correlation
-        for output in outputs
-        if math.isfinite(output.correlation) and not output.is_explained_whole
-    ]
+    """The least correlation."""
+    correlations = [output.correlation for output in outputs if math.isfinite(output.correlation)]
     if not correlations:
         return ()
     target = 1 - tolerance

@@ -14,6 +14,7 @@ from torch import Tensor
 from ttci.checks.comparison import Comparison, compare
 from ttci.checks.explained import Noise, Suspect
 from ttci.checks.integers import Differing
+from ttci.checks.nearly_constant import Constancy
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness
 
@@ -38,8 +39,9 @@ class RoundedReferences:
 class JudgedOutput(Protocol):
     """An output that is judged, if need be after passes that show what rounding does to it."""
 
-    correlation: float  # NaN where it has none
-    is_explained_whole: bool
+    @property
+    def correlation(self) -> float:
+        """With the reference; NaN where it has none, or none that says anything."""
 
     @property
     def is_open(self) -> bool:
@@ -87,62 +89,65 @@ class _Floats:
     def __init__(
         self, output: Tensor, reference: Tensor, tolerance: float, *, exact: bool, precision: Precision | None
     ) -> None:
-        self._output = output
-        self._tolerance = tolerance
-        self._whole = whole = _compared(output, reference, tolerance, exact=exact)
+        whole = _compared(output, reference, tolerance, exact=exact)
         self._complaints = [*_complaints_of_whole(whole, output, tolerance, exact)]
-        self.correlation = whole.correlation
-        self.is_explained_whole = False
+        self._correlation = whole.correlation
         self._noise: Noise | None = None
+        self._constancy: Constancy | None = None
         self._passes = 0
-        if precision is not None and whole.count and not (whole.nonfinite or whole.nonfinite_reference):
-            self._noise = Noise(output, reference, precision, whole)
-            self._precision = precision
+        if precision is None or not whole.count or whole.nonfinite or whole.nonfinite_reference:
+            return
+        self._precision = precision
+        self._noise = Noise(output, reference, precision)
+        if self._complaints:
+            self._constancy = Constancy(output, reference, precision.dtype, tolerance)
+
+    @property
+    def correlation(self) -> float:
+        return math.nan if self._is_nearly_constant else self._correlation
+
+    @property
+    def _is_nearly_constant(self) -> bool:
+        return self._constancy is not None and self._constancy.explains
 
     @property
     def is_open(self) -> bool:
         if self._noise is None:
             return False
-        if self._complaints and not self._noise.is_nearly_constant(self._tolerance):
-            return not self._passes  # it fails, and one pass tells where
-        return not self._passes or not self._is_explained()
-
-    def _is_explained(self) -> bool:
-        assert self._noise is not None
-        if self._complaints and not self._noise.explains_whole(self._tolerance):
-            return False
-        return self._noise.is_explained
+        if not self._passes:
+            return True
+        if self._constancy is not None and not self._constancy.explains:
+            return self._constancy.is_near  # else it fails, and one pass has told where
+        return bool(self._noise.suspects())
 
     def learn(self, rounded: Tensor | None, factor: float) -> None:
-        if not self.is_open or self._noise is None:
+        if self._noise is None or not self.is_open:
             return
         self._passes += 1
         if rounded is None:
             self._noise.learn_from_error()
-        else:
-            self._noise.learn(_as_real(rounded) if rounded.is_complex() else rounded, factor)
+            return
+        rounded = _as_real(rounded) if rounded.is_complex() else rounded
+        self._noise.learn(rounded, factor)
+        if self._constancy is not None and factor == 1:
+            self._constancy.learn(rounded)
 
     def complaints(self) -> list[str]:
-        if self._noise is None:
-            return self._complaints
-        suspects = self._noise.suspects()
-        whole = self._complaints
-        if whole and self._noise.explains_whole(self._tolerance):
-            whole, self.is_explained_whole = [], True
+        whole = [] if self._is_nearly_constant else self._complaints
+        suspects = self._noise.suspects() if self._noise is not None else []
         if not suspects:
             return whole
-        worst = min(suspects, key=lambda suspect: (suspect.count, suspect.kind != "element"))
-        return [*whole, _described(worst, self._precision)]
+        telling = min(suspects, key=lambda suspect: (suspect.count, suspect.kind != "element"))
+        return [*whole, _described(telling, self._precision)]
 
     def notes(self) -> list[str]:
-        if not self._complaints or self.complaints():
+        if not self._is_nearly_constant:
             return []
-        return [f"nearly constant for {self._precision}, whose rounding explains what it is off"]
+        return [f"nearly constant for {self._precision}, whose rounding explains how far it is off"]
 
 
 class _Integers:
     correlation = math.nan
-    is_explained_whole = False
 
     def __init__(self, output: Tensor, reference: Tensor) -> None:
         self._differing = Differing(output, reference)

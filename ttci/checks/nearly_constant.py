@@ -1,0 +1,72 @@
+"""Outputs that hardly vary: how far the rules for the whole may be missed by rounding alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ttci.checks.comparison import compare
+from ttci.checks.mean_squares import as_matrix, row_mean_squares
+from ttci.checks.number_types import rounded_to_nearest
+
+_MARGIN = 1.5  # a mean over all elements hardly varies
+_SHARE = 0.25  # of the tolerance
+
+
+@dataclass(frozen=True)
+class _Distance:
+    """How far a tensor as a whole is from the reference, in what the check judges."""
+
+    lack_of_correlation: float
+    slope: float  # its distance from 1
+    shift: float
+    mean_square: float
+
+    @classmethod
+    def of(cls, output: Tensor, reference: Tensor) -> _Distance:
+        c = compare(output, reference, 1.0, elementwise=False)
+        correlation, slope, shift = (
+            0.0 if math.isnan(value) else value for value in (c.correlation, c.slope, c.mean_shift)
+        )
+        mean_square = row_mean_squares(as_matrix(output), as_matrix(reference)).mean().item()
+        return cls(1 - correlation, abs(slope - 1), abs(shift), mean_square)
+
+    def with_margins(self) -> Iterator[tuple[str, float, float]]:
+        """Each by its name; the squares among them with the margin squared."""
+        yield "lack_of_correlation", self.lack_of_correlation, _MARGIN**2
+        yield "slope", self.slope, _MARGIN
+        yield "shift", self.shift, _MARGIN
+        yield "mean_square", self.mean_square, _MARGIN**2
+
+
+class Constancy:
+    """An output whose whole is wrong by the rules, and whether its reference could have met them."""
+
+    def __init__(self, output: Tensor, reference: Tensor, dtype: torch.dtype, tolerance: float) -> None:
+        rounded = rounded_to_nearest(reference, dtype)
+        if output.is_floating_point():
+            rounded = rounded_to_nearest(rounded, output.dtype)
+        self._reference = reference
+        self._seen = [_Distance.of(rounded, reference)]
+        self._own = _Distance.of(output, reference)
+        self.is_near = self._seen[0].lack_of_correlation >= _SHARE * tolerance
+
+    def learn(self, rounded: Tensor) -> None:
+        """Take in the reference as it comes out with rounding."""
+        self._seen.append(_Distance.of(rounded, self._reference))
+
+    @property
+    def explains(self) -> bool:
+        """Whether rounding alone does as much to the reference as was found.
+
+        Only where the reference itself, rounded once to the output's type, loses a quarter of
+        the tolerance of its correlation: it is nearly constant for that type.
+        """
+        return self.is_near and all(
+            value <= margin * max(getattr(seen, name) for seen in self._seen)
+            for name, value, margin in self._own.with_margins()
+        )
