@@ -25,6 +25,7 @@ from ttci.checks.number_types import Precision
 _MARGIN = 2.0  # a right implementation rounds in another order, and its errors are not independent
 _MARGIN_OF_SEEN = 2.0  # of the error that was seen at the very element
 _JUMP = 4.0  # times what was seen before: a near tie was decided the other way
+_MOSTLY = 0.9  # of the rows
 _FALSE_ALARMS = 1e-6  # of a row, column or element among all, were errors normal and independent
 _MOST_SUSPECTS = 1 << 20  # elements; more are not needed to call an output wrong
 
@@ -118,6 +119,15 @@ class Noise:
         self._weigh_columns()
         self._columns.noise = relative * self._columns.size
         self._find_suspects(self._reference)
+
+    def steady_rows(self) -> Tensor | None:
+        """Which rows no near tie of a choice decides, [R]; None where that is too few to judge the whole by.
+
+        A row whose choice rounding decides has far more noise than is usual for its size.
+        """
+        usual = self._rows.usual * (self._rows.size + _median(self._rows.size))
+        steady = self._rows.noise <= _JUMP**2 * usual
+        return steady if steady.double().mean().item() >= _MOSTLY else None
 
     def suspects(self) -> list[Suspect]:
         """The worst row, column and element that rounding does not explain; none of a kind that has none."""

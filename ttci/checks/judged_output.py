@@ -14,6 +14,7 @@ from torch import Tensor
 from ttci.checks.comparison import Comparison, compare
 from ttci.checks.explained import Noise, Suspect
 from ttci.checks.integers import Differing
+from ttci.checks.mean_squares import as_matrix
 from ttci.checks.nearly_constant import Constancy
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness
@@ -99,6 +100,7 @@ class _Floats:
             return
         self._precision = precision
         self._noise = Noise(output, reference, precision)
+        self._both, self._tolerance = (as_matrix(output), as_matrix(reference)), tolerance
         if self._complaints:
             self._constancy = Constancy(output, reference, precision.dtype, tolerance)
 
@@ -112,13 +114,19 @@ class _Floats:
 
     @property
     def is_open(self) -> bool:
-        if self._noise is None:
+        if self._noise is None or self._fails_for_good:
             return False
-        if not self._passes:
-            return True
-        if self._constancy is not None and not self._constancy.explains:
-            return self._constancy.is_near  # else it fails, and one pass has told where
-        return bool(self._noise.suspects())
+        return not self._passes or bool(self._noise.suspects()) or self._fails_as_whole
+
+    @property
+    def _fails_as_whole(self) -> bool:
+        return bool(self._complaints) and not self._is_nearly_constant
+
+    @property
+    def _fails_for_good(self) -> bool:
+        """After some passes the whole is wrong still, and it is not nearly constant."""
+        is_near = self._constancy is not None and self._constancy.is_near
+        return self._passes >= _ENOUGH_PASSES and self._fails_as_whole and not is_near
 
     def learn(self, rounded: Tensor | None, factor: float) -> None:
         if self._noise is None or not self.is_open:
@@ -131,6 +139,17 @@ class _Floats:
         self._noise.learn(rounded, factor)
         if self._constancy is not None and factor == 1:
             self._constancy.learn(rounded)
+        if self._fails_as_whole:
+            self._judge_steady_rows(self._noise)
+
+    def _judge_steady_rows(self, noise: Noise) -> None:
+        """A few rows of which rounding decides a choice say nothing of the whole."""
+        steady = noise.steady_rows()
+        if steady is not None and not steady.all():
+            output, reference = (matrix[steady] for matrix in self._both)
+            whole = _compared(output, reference, self._tolerance, exact=False)
+            if not [*_complaints_of_whole(whole, output, self._tolerance, exact=False)]:
+                self._complaints, self._correlation = [], whole.correlation
 
     def complaints(self) -> list[str]:
         whole = [] if self._is_nearly_constant else self._complaints

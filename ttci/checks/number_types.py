@@ -45,13 +45,26 @@ def rounded_at_random(values: Tensor, dtype: torch.dtype, generator: torch.Gener
 
     What `dtype` holds exactly stays. The mean over many roundings is the value itself.
     """
-    info = torch.finfo(dtype)
-    _, exponent = torch.frexp(values)  # values = m * 2**exponent, 0.5 <= |m| < 1
-    spacing = torch.ldexp(torch.full_like(values, info.eps / 2), exponent)
-    spacing.clamp_(min=info.smallest_normal * info.eps)
+    spacing = _spacing(values, dtype)
     up = torch.rand(values.shape, generator=generator, dtype=values.dtype)
     rounded = (values / spacing).add_(up).floor_().mul_(spacing)
     return torch.where(rounded.isfinite(), rounded, values)
+
+
+def disturbed(values: Tensor, dtype: torch.dtype, factor: float, generator: torch.Generator) -> Tensor:
+    """`values` off by `factor` times an error of rounding, spread evenly; what `dtype` holds exactly stays."""
+    error = torch.rand(values.shape, generator=generator, dtype=values.dtype).sub_(0.5)
+    error.mul_(_spacing(values, dtype)).mul_(factor)
+    result = torch.where(values == rounded_to_nearest(values, dtype), values, values + error)
+    return torch.where(result.isfinite(), result, values)
+
+
+def _spacing(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """How far neighbours in `dtype` lie apart."""
+    info = torch.finfo(dtype)
+    _, exponent = torch.frexp(values)  # values = m * 2**exponent, 0.5 <= |m| < 1
+    spacing = torch.ldexp(torch.full_like(values, info.eps / 2), exponent)
+    return spacing.clamp_(min=info.smallest_normal * info.eps)
 
 
 def rounded_weight(weight: Tensor, name: str) -> Tensor:

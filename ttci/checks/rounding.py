@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ttci.checks.number_types import Precision, rounded_at_random, rounded_to_nearest, rounded_weight
+from ttci.checks.number_types import (
+    Precision,
+    disturbed,
+    rounded_at_random,
+    rounded_to_nearest,
+    rounded_weight,
+)
 from ttci.tensors import map_tensors, tensors_in
 
 _KEPT = 1 << 20  # elements up to which a rounded weight is kept: a recurrent one is used at every step
@@ -62,7 +68,7 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif dtype_name is None:
             copy = self._rounded(tensor)
         else:
-            copy = self._amplified(tensor, rounded_weight(tensor, dtype_name))
+            copy = self._rounded_to(tensor, dtype_name)
         self._dependent.add(_storage(copy))
         return copy
 
@@ -115,23 +121,26 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key in self._kept:
             return self._kept[key]
         name = self._precision.weight_dtype if is_matrix else self._precision.dtype_name
-        rounded = self._amplified(tensor.detach(), rounded_weight(tensor.detach(), name))
+        rounded = self._rounded_to(tensor.detach(), name)
         if tensor.numel() <= _KEPT:
             self._kept[key] = rounded
         return rounded
 
     def _rounded(self, tensor: Tensor) -> Tensor:
-        dtype = self._precision.dtype
-        if self._roughness.seed is None:
-            return self._amplified(tensor, rounded_to_nearest(tensor, dtype))
-        return self._amplified(tensor, rounded_at_random(tensor, dtype, self._generator))
+        dtype, how = self._precision.dtype, self._roughness
+        if how.seed is None:
+            return rounded_to_nearest(tensor, dtype)
+        if how.factor == 1:
+            return rounded_at_random(tensor, dtype, self._generator)
+        return disturbed(tensor, dtype, how.factor, self._generator)
 
-    def _amplified(self, exact: Tensor, rounded: Tensor) -> Tensor:
-        factor = self._roughness.factor
-        if factor == 1:
+    def _rounded_to(self, tensor: Tensor, dtype_name: str) -> Tensor:
+        """As the device holds a weight: to nearest, once and for all."""
+        rounded = rounded_weight(tensor, dtype_name)
+        if self._roughness.factor == 1:
             return rounded
-        amplified = exact + factor * (rounded - exact)
-        return torch.where(amplified.isfinite(), amplified, exact)
+        amplified = tensor + self._roughness.factor * (rounded - tensor)
+        return torch.where(amplified.isfinite(), amplified, tensor)
 
 
 def _storage(tensor: Tensor) -> int:
