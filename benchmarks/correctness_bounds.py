@@ -78,7 +78,8 @@ class Experts(nn.Module):
         shares, chosen = self.router(x).softmax(-1).topk(2, -1)
         of_all = torch.stack([expert(x) for expert in self.experts], -2)  # [B, S, 8, E]
         of_chosen = of_all.gather(-2, chosen[..., None].expand(*chosen.shape, WIDTH))
-        return (shares[..., None] * of_chosen).sum(-2)
+        mixed: Tensor = (shares[..., None] * of_chosen).sum(-2)
+        return mixed
 
 
 class NearlyConstantRows(nn.Module):

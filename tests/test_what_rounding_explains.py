@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ttci.checks.judged_output import RoundedReferences, judged_output, learn_from_passes
 from ttci.checks.number_types import Precision, rounded_at_random, rounded_to_nearest, rounded_weight
+from ttci.checks.performance import measure
 from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices import open_device
 from ttci.manifest import Pair, TorchDeviceEntry
@@ -39,7 +40,7 @@ def judged(
     test = ModuleTest("test", input_shape=shape, module=module, reference=reference, **config)
     cases = Choice(Pair("model", "cpu"), open_device("cpu", entry), [test]).cases
     (case,) = (case for case in cases if case.check == "correctness")
-    return judge_case(case, lambda _: [1.0])
+    return judge_case(case, measure)
 
 
 def changed(change: Callable[[Tensor], None]) -> Function:
@@ -87,7 +88,7 @@ def negate_part_of_one_token(y: Tensor) -> None:
     y[0, 40, 16:32] *= -1
 
 
-FAULTS = {
+FAULTS: dict[Callable[[Tensor], None], str] = {
     zero_last_token: "row (0, 511) is off by ",
     set_one_element: "element (0, 77, 13) is off by 7.",
     scale_last_column: "column 63 is off by 0.1",

@@ -9,8 +9,10 @@ import dataclasses
 import importlib
 import json
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +84,60 @@ class Keeps(nn.Module):
         return self.implementation
 
 
+class Named(NamedTuple):
+    double: Any
+    others: dict[str, list[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fields:
+    double: Any
+    nothing: Any = None
+
+
+class Outputs(OrderedDict[str, Any]):
+    """A mapping whose items are attributes too, as Hugging Face's ModelOutput."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        super().__setattr__(key, value)
+
+
+NESTED: dict[str, Callable[[Any, Any], Any]] = {  # of x and 2 x
+    "named_tuple": lambda x, double: Named(double, {"x": [x, (double,)]}),
+    "dataclass": lambda x, double: Fields((x, double)),
+    "mapping": lambda x, double: MappingProxyType({"x": x, "double": double}),
+    "model_output": lambda x, double: Outputs(last=double, hidden=(x, double)),
+    "list": lambda x, double: [[x], double],
+}
+
+
+class Nested(nn.Module):
+    """Its outputs are nested, on torch and on ttnn alike; `wrong` makes the last of them three times x."""
+
+    hidden_dim = WIDTH
+
+    def __init__(self, nest: Callable[[Any, Any], Any], *, wrong: bool = False) -> None:
+        super().__init__()
+        self.nest = nest
+        self.wrong = wrong
+
+    def forward(self, x: Tensor) -> Any:
+        return self.nest(x, 2 * x)
+
+    def to_ttnn(self, _: Any) -> Callable[[Any], Any]:
+        ttnn = importlib.import_module("ttnn")
+        return lambda x: self.nest(x, ttnn.multiply(x, 3.0) if self.wrong else ttnn.add(x, x))
+
+
+def nested() -> list[ModuleTest]:
+    right = [
+        ModuleTest(name, module=Nested(nest), input_shape=(1, 32, WIDTH)) for name, nest in NESTED.items()
+    ]
+    wrong = Nested(NESTED["named_tuple"], wrong=True)
+    return [*right, ModuleTest("wrong", module=wrong, input_shape=(1, 32, WIDTH))]
+
+
 def heads() -> attention.MultiHeadAttention:
     return attention.MultiHeadAttention(256, 8, 4, rope_theta=10000.0)
 
@@ -144,6 +200,7 @@ TESTS: dict[str, Callable[[], list[ModuleTest]]] = {
     "narrow_heads": lambda: [
         ModuleTest("heads", module=attention.MultiHeadAttention(96, 2), input_shape=(1, 64, 96))
     ],
+    "nested": nested,
     "released": lambda: [ModuleTest(f"{i}", module=ffn.SwiGLU(256, 512)) for i in range(3)],
 }
 

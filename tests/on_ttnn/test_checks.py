@@ -109,3 +109,15 @@ def test_heads_are_filled_up_in_numbers_and_memory_alike() -> None:
     weights = 4 * (96 * 2 * 64 // 1024) * TILE_BYTES  # q, k, v and out, each of two heads of 64, not 48
     queries_keys_values = 3 * 64 * 2 * 64 * 2  # bfloat16, before and after the heads are split
     assert memory == weights + 64 * 96 * 2 + 2 * queries_keys_values
+
+
+def test_outputs_nested_in_any_way_are_read_measured_and_judged_on_a_mock_board() -> None:
+    by_id = results("nested")
+    outcomes = {name: result["outcome"] for name, result in by_id.items()}
+    outcomes = {name: outcome for name, outcome in outcomes.items() if outcome != "unavailable"}
+    wrong = by_id["wrong[correctness]"]
+    assert outcomes.pop("wrong[correctness]") == "failed"
+    assert wrong["message"].startswith("output 0: the output is scaled by 1.49")
+    assert set(outcomes.values()) == {"passed"}, by_id
+    names = {name.partition("[")[0] for name in outcomes}
+    assert names == {"named_tuple", "dataclass", "mapping", "model_output", "list", "wrong"}

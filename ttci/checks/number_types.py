@@ -52,7 +52,10 @@ def rounded_at_random(values: Tensor, dtype: torch.dtype, generator: torch.Gener
 
 
 def disturbed(values: Tensor, dtype: torch.dtype, factor: float, generator: torch.Generator) -> Tensor:
-    """`values` off by `factor` times an error of rounding, spread evenly; what `dtype` holds exactly stays."""
+    """`values` off by `factor` times an error of rounding, spread evenly.
+
+    What `dtype` holds exactly stays.
+    """
     error = torch.rand(values.shape, generator=generator, dtype=values.dtype).sub_(0.5)
     error.mul_(_spacing(values, dtype)).mul_(factor)
     result = torch.where(values == rounded_to_nearest(values, dtype), values, values + error)

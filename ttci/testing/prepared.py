@@ -16,7 +16,7 @@ from ttci.checks.correctness import Observed
 from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
 from ttci.checks.number_types import Precision
-from ttci.checks.rounding import Rounding, Roughness
+from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices import Capability, Device
 from ttci.devices.torch_device import converted
 from ttci.modules.decode import DecodeStep
