@@ -183,3 +183,63 @@ def test_the_leaves_are_left_as_they_were_and_get_no_gradient() -> None:
     torch.testing.assert_close(w.detach(), before[1], rtol=1e-14, atol=1e-14)
     assert x.grad is None
     assert w.grad is None
+
+
+@pytest.mark.parametrize("steps", [8, 64, 1024])
+def test_a_gradient_that_looks_past_rounding_to_steps_is_not_called_wrong(steps: int) -> None:
+    def rounded(w: Tensor) -> Tensor:
+        return w + ((w * steps).round() / steps - w).detach()
+
+    def weights(x: Tensor, w: Tensor) -> Tensor:
+        return x @ rounded(w)
+
+    assert check(weights, x=leaf(8, 64), w=leaf(64, 64)).complaints == ()
+
+
+def test_a_derivative_far_beyond_the_reach_of_every_step_is_no_evidence() -> None:
+    def wild(x: Tensor, w: Tensor) -> Tensor:
+        return torch.cat([x, (1e15 * w).sin()])
+
+    findings = check(wild, x=leaf(4), w=leaf(4))
+    assert (findings.complaints, findings.unjudged) == ((), "")
+    assert findings.note.startswith(
+        "could not be judged: the gradient of w (finite differences do not settle"
+    )
+    assert check(lambda w: (1e15 * w).sin(), w=leaf(4)).unjudged == findings.note
+
+
+def test_rounding_to_bfloat16_inside_hides_a_derivative_rather_than_making_it_wrong() -> None:
+    def narrow(x: Tensor, w: Tensor) -> Tensor:
+        return (x.bfloat16() @ w.bfloat16()).double()
+
+    for seed in range(5):
+        findings = check(narrow, x=leaf(8, 16, seed=seed), w=leaf(16, 4, seed=seed + 1))
+        assert findings.complaints == ()
+
+    def wrong(x: Tensor, w: Tensor) -> Tensor:
+        return narrow(x, with_gradient_times(w, -1.0))
+
+    (complaint,) = check(wrong, x=leaf(8, 16), w=leaf(16, 4)).complaints
+    assert complaint.startswith("the gradient of w is wrong")
+
+
+def test_a_function_that_keeps_state_is_not_judged() -> None:
+    calls: list[Tensor] = []
+
+    def growing(x: Tensor) -> Tensor:
+        calls.append(x)
+        return torch.stack(calls)
+
+    assert "a second call" in check(lambda x: growing(x).detach().sum(0) * x, x=leaf(4)).unjudged
+    assert "gave another shape" in check(growing, x=leaf(4)).unjudged
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_zeros_at_kinks_pass_and_a_backward_10_percent_off_behind_them_fails(seed: int) -> None:
+    def layer(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return F.relu(torch.cat([x, torch.zeros_like(x)]) @ w + 0 * b) @ w
+
+    leaves = {"x": leaf(4, 16, seed=seed), "w": leaf(16, 16, seed=seed + 1), "b": leaf(16, seed=seed + 2)}
+    assert check(layer, **leaves) == Findings()
+    (complaint,) = check(lambda x, w, b: layer(x, with_gradient_times(w, 1.1), b), **leaves).complaints
+    assert complaint.startswith("the gradient of w is wrong")

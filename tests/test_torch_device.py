@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ttci.devices import Capability, Device, open_device
-from ttci.devices.torch_device import TorchDevice, converted
+from ttci.devices.conversion import converted
+from ttci.devices.torch_device import TorchDevice
 from ttci.errors import DeviceUnavailableError, ExitCode
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
 from ttci.modules.attention import MultiHeadAttention
@@ -115,11 +116,15 @@ class HoldsAGenerator(nn.Linear):
         self.numbers = (number for number in range(3))
 
 
-def test_a_module_that_cannot_be_copied_runs_as_it_is_or_says_what_is_in_the_way() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_module_that_cannot_be_copied_runs_itself_in_the_devices_type(dtype: torch.dtype) -> None:
     module = HoldsAGenerator()
-    assert converted(module, torch.float32, CPU) is module
-    with pytest.raises(TypeError, match=r"^HoldsAGenerator cannot be copied .* torch\.bfloat16; .*generator"):
-        converted(module, torch.bfloat16, CPU)
+    cpu = device(str(dtype).removeprefix("torch."))
+    ready = cpu.prepare(module)
+    output = ready(cpu.to_device(torch.ones(2, 4)))
+    assert output.dtype == dtype
+    assert module.weight.dtype == torch.float32
+    assert (ready is module) == (dtype == torch.float32)
 
 
 def test_a_backend_that_this_version_does_not_run_is_unavailable() -> None:

@@ -12,9 +12,9 @@ from ttci.checks.number_types import Precision, rounded_at_random, rounded_to_ne
 from ttci.checks.performance import measure
 from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices import open_device
+from ttci.devices.conversion import in_type
 from ttci.manifest import Pair, TorchDeviceEntry
 from ttci.results import Outcome, Result
-from ttci.tensors import narrowed
 from ttci.testing import ModuleTest
 from ttci.testing.choice import Choice
 from ttci.testing.judge import judge_case
@@ -325,4 +325,4 @@ def test_finite_numbers_stay_finite_in_a_narrower_type() -> None:
     lowest, narrow = torch.finfo(torch.float32).min, torch.finfo(torch.bfloat16)
     values = torch.tensor([lowest, -lowest, float("-inf"), 1.0])
     expected = torch.tensor([narrow.min, narrow.max, float("-inf"), 1.0])
-    assert torch.equal(narrowed(values, torch.bfloat16).float(), expected)
+    assert torch.equal(in_type(values, torch.bfloat16, torch.device("cpu")).float(), expected)

@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 IsLeaf = Callable[[Any], bool]
@@ -72,19 +71,6 @@ def map_leaves(value: Any, is_leaf: IsLeaf, change: Callable[[Any], Any]) -> Any
             object.__setattr__(changed, name, map_leaves(item, is_leaf, change))
         return changed
     return value
-
-
-def narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """`tensor` in a floating-point type in which what is finite stays finite.
-
-    A mask of ``finfo(float32).min`` lies beyond the range of bfloat16; as an infinity it
-    makes NaN of a row that is masked all over.
-    """
-    narrow = tensor.to(dtype)
-    overflown = narrow.isinf() & tensor.isfinite()
-    if not overflown.any():
-        return narrow
-    return narrow.where(~overflown, narrow.sign() * torch.finfo(dtype).max)
 
 
 def children_of(value: Any) -> Iterator[tuple[str, Any]]:

@@ -14,3 +14,4 @@ class Findings:
     complaints: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     note: str = ""  # what a reader of a pass should know
+    unjudged: str = ""  # why nothing could be judged: neither passed nor failed

@@ -1,176 +1,210 @@
-"""Do the gradients hold? Each against a directional derivative, in float64.
+"""Do the gradients hold? Each against a directional derivative.
 
 For random cotangents w, autograd differentiates the scalar L = <w, f(x)>; along
 one random direction a tensor, central differences do the same, and the two must
 agree. It is what torch.autograd.gradcheck does in its fast mode, one tensor at a
 time and without holding a Jacobian, so it stays affordable at 4096 wide and can
 name the tensor whose gradient is wrong.
+
+Where they do not agree at once, that is no evidence yet: the point may lie on a kink
+(zero padding before a ReLU), or rounding may hide the derivative. So other steps are
+taken, and other points close by, where nothing is exactly zero or equal; a gradient
+is wrong when several of these say so and hardly any says it is right.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ttci.checks.findings import Findings
-from ttci.tensors import tensors_in
+from ttci.checks.finite_differences import Estimate, Probe, Vote, largest, magnitude
+from ttci.checks.loss import Forward, Loss, UnsteadyError, as_real, random_like, real_outputs
+from ttci.checks.precision_watch import PrecisionWatch, coarsest
 
-Forward = Callable[[], Sequence[Tensor]]
-
-_HUGE = 1e4  # entries from here on are a mask's, no part of a tensor's magnitude
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A step of a finite difference, and how far its derivative may be from autograd's."""
-
-    length: float  # in root mean squares of the tensor that is moved
-    relative: float  # of the derivative
-    floor: float  # of the spread of L, below which lies rounding
-
-
-_FINE = _Step(1e-6, relative=1e-4, floor=1e-8)  # near the best length for float64
-_FINER = _Step(1e-7, relative=1e-4, floor=1e-7)  # where the fine one crossed the kink of a ReLU
-# Where a module computes partly in float32 (a norm that upcasts, say), a small step
-# drowns in rounding: a large one is taken then, and less is asked of it.
-_COARSE = _Step(1e-2, relative=1e-2, floor=1e-3)
+# How far from the given point, in fractions of each tensor's magnitude, others are looked at.
+_JITTERS = (0.0, 1e-2, 1e-1, 1e-3, 1e-2, 1e-1, 1e-3)
+_CONTRADICTIONS = 3  # as many, in directions of their own, make a gradient wrong
+_NAMED = 3  # tensors that a note names
 
 
 def check_gradients(forward: Forward, wanted: Mapping[str, Tensor]) -> Findings:
     """Check the gradient of every tensor of `wanted` through `forward`.
 
-    forward: computes the module's floating-point outputs from the tensors of
-        `wanted`, which are float64 leaves that require a gradient. Equal leaves
-        must give equal outputs.
+    forward: computes the module's floating-point or complex outputs from the tensors of
+        `wanted`, which are leaves that require a gradient, best in float64. Equal
+        leaves must give equal outputs.
     """
-    leaves = {name: leaf for name, leaf in wanted.items() if leaf.numel() and math.isfinite(_largest(leaf))}
+    leaves = {
+        name: leaf
+        for name, leaf in wanted.items()
+        if leaf.layout == torch.strided and leaf.numel() and math.isfinite(largest(leaf))
+    }
     if not leaves:
         return Findings(note="nothing to differentiate: no floating-point input, no parameter")
-    with _PrecisionWatch() as watch:  # type: ignore[no-untyped-call]
+    with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the user's file has set
         outputs = forward()
-    if not outputs:
-        return Findings(note="nothing to differentiate: no floating-point output")
-    loss = _Loss(forward, outputs, is_coarse=watch.is_coarse)
-    gradients: Sequence[Tensor | None] = [None] * len(leaves)
-    if any(output.requires_grad for output in outputs):
-        gradients = torch.autograd.grad(loss.of(outputs), list(leaves.values()), allow_unused=True)
-    with torch.no_grad():
-        complaints = [
-            complaint
-            for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True)
-            for complaint in _Probe(loss, leaf, gradient).complaints(name)
+        if not outputs:
+            return Findings(note="nothing to differentiate: no floating-point output")
+        try:
+            return _Judgement(forward, leaves, outputs).findings()
+        except UnsteadyError as error:
+            return Findings(unjudged=f"the gradients cannot be judged: {error}")
+
+
+@dataclass
+class _Case:
+    """What is known of the gradient of one tensor."""
+
+    name: str
+    leaf: Tensor
+    agreements: int = 0
+    contradictions: list[tuple[Probe, Estimate]] = field(default_factory=list)
+
+    def count(self, vote: Vote, probe: Probe, estimate: Estimate) -> None:
+        self.agreements += vote is Vote.AGREES
+        if vote is Vote.CONTRADICTS:
+            self.contradictions.append((probe, estimate))
+
+    @property
+    def is_wrong(self) -> bool:
+        return len(self.contradictions) >= _CONTRADICTIONS and self.agreements <= 1
+
+    @property
+    def is_right(self) -> bool:
+        return self.agreements > len(self.contradictions)
+
+    @property
+    def complaint(self) -> str:
+        probe, estimate = self.contradictions[0]
+        if probe.gradient_size == 0.0:
+            return (
+                f"no gradient reaches {self.name}, yet the output depends on it "
+                f"(derivative {estimate.numeric:.4g}): a path is detached from the graph"
+            )
+        return (
+            f"the gradient of {self.name} is wrong: along a random direction autograd gives "
+            f"{estimate.autograd:.6g}, finite differences {estimate.numeric:.6g}; "
+            "is a hand-written backward wrong, or a path detached from the graph?"
+        )
+
+
+class _Judgement:
+    """The gradients of one module, judged at one point after the other until each is known."""
+
+    def __init__(self, forward: Forward, leaves: Mapping[str, Tensor], outputs: Sequence[Tensor]) -> None:
+        self._forward, self._leaves, self._outputs = forward, leaves, outputs
+        self._coarsest = coarsest(leaf.dtype for leaf in leaves.values())
+        self._cases = [_Case(name, leaf) for name, leaf in leaves.items()]
+
+    def findings(self) -> Findings:
+        loss, gradients = self._differentiated(self._outputs, seed=0)
+        nan = [name for name in self._leaves if not _is_finite(gradients[name])]
+        if nan:
+            return Findings(tuple(f"the gradient of {name} is NaN or infinite" for name in nan))
+        unknown = self._not_right_at_once(loss, gradients)
+        if unknown:
+            watch = self._watched()
+            if watch.is_quantised:
+                return Findings(unjudged="part of it computes in quantised integers, which has no derivative")
+            self._coarsest = watch.coarsest
+            self._look_closer(unknown, loss, gradients)
+        return self._concluded(unknown)
+
+    def _differentiated(self, outputs: Sequence[Tensor], seed: int) -> tuple[Loss, dict[str, Tensor | None]]:
+        loss = Loss(self._forward, real_outputs(outputs), seed)
+        gradients: Sequence[Tensor | None] = [None] * len(self._leaves)
+        if any(output.requires_grad for output in outputs):
+            leaves = list(self._leaves.values())
+            gradients = torch.autograd.grad(loss.of(real_outputs(outputs)), leaves, allow_unused=True)
+        dense = (g if g is None or g.layout == torch.strided else g.to_dense() for g in gradients)
+        return loss, dict(zip(self._leaves, dense, strict=True))
+
+    @torch.no_grad()
+    def _not_right_at_once(self, loss: Loss, gradients: Mapping[str, Tensor | None]) -> list[_Case]:
+        return [
+            case
+            for case in self._cases
+            if not Probe(loss, case.leaf, gradients[case.name], 0, self._coarsest).agrees_at_once()
         ]
-    if complaints:
-        complaints += _detached_outputs(outputs)
-    return Findings(tuple(complaints))
 
+    @torch.no_grad()
+    def _watched(self) -> PrecisionWatch:
+        watch = PrecisionWatch(self._leaves.values())
+        with watch:
+            self._forward()
+        return watch
 
-class _PrecisionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Whether any operation gives floating-point numbers coarser than float64."""
-
-    is_coarse = False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
-        for tensor in tensors_in(output):
-            self.is_coarse |= tensor.is_floating_point() and tensor.dtype != torch.float64
-        return output
-
-
-class _Loss:
-    """The scalar L = <w, f(x)>; NaN and infinite outputs, which correctness judges, have no part in it."""
-
-    def __init__(self, forward: Forward, outputs: Sequence[Tensor], *, is_coarse: bool) -> None:
-        self._forward = forward
-        self.is_coarse = is_coarse
-        self._cotangents = [
-            _random_like(output, seed) * torch.isfinite(output) for seed, output in enumerate(outputs)
-        ]
-        with torch.no_grad():
-            self.spread = math.sqrt(self._sum([output.square() for output in outputs], power=2).item())
-
-    def of(self, outputs: Sequence[Tensor]) -> Tensor:
-        """L of these outputs."""
-        return self._sum(outputs)
-
-    def outputs(self) -> list[Tensor]:
-        """The outputs at the leaves' present values; copies, as an output may be a leaf itself."""
-        return [output.clone() for output in self._forward()]
-
-    def _sum(self, values: Sequence[Tensor], power: int = 1) -> Tensor:
-        products = [
-            torch.where(cotangent == 0, 0.0, cotangent**power * value).sum()
-            for cotangent, value in zip(self._cotangents, values, strict=True)
-        ]
-        return torch.stack(products).sum()
-
-
-class _Probe:
-    """One tensor, moved along one random direction of its own magnitude."""
-
-    def __init__(self, loss: _Loss, tensor: Tensor, gradient: Tensor | None) -> None:
-        self._loss, self._tensor = loss, tensor
-        self._magnitude = _magnitude(tensor)
-        self._direction = _random_like(tensor, seed=tensor.numel())
-        self._gradient_size = 0.0 if gradient is None else gradient.norm().item() * self._magnitude
-        self._autograd = 0.0
-        if gradient is not None:
-            self._autograd = self._magnitude * (self._direction * gradient).sum().item()
-
-    def complaints(self, name: str) -> Iterator[str]:
-        if not math.isfinite(self._gradient_size):
-            yield f"the gradient of {name} is NaN or infinite"
-            return
-        numeric = self._central_difference(_FINE.length)
-        if self._agrees(numeric, _FINE):
-            return
-        finer = self._central_difference(_FINER.length)
-        if self._agrees(finer, _FINER):
-            return
-        if self._loss.is_coarse and self._is_rounding(numeric, finer):
-            numeric = self._richardson(_COARSE.length)
-            if self._agrees(numeric, _COARSE):
+    def _look_closer(self, cases: list[_Case], loss: Loss, gradients: Mapping[str, Tensor | None]) -> None:
+        for seed, jitter in enumerate(_JITTERS):
+            left = [case for case in cases if not case.is_wrong and not case.is_right]
+            if not left:
                 return
-        if self._gradient_size == 0.0:
-            yield (
-                f"no gradient reaches {name}, yet the output depends on it "
-                f"(derivative {numeric:.4g}): a path is detached from the graph"
-            )
-        else:
-            yield (
-                f"the gradient of {name} is wrong: along a random direction autograd gives "
-                f"{self._autograd:.6g}, finite differences {numeric:.6g}; "
-                "is a hand-written backward wrong, or a path detached from the graph?"
-            )
+            with _jittered(list(self._leaves.values()), jitter, seed):
+                if seed:
+                    loss, gradients = self._differentiated(self._forward(), seed)
+                for case in left:
+                    self._ask(case, loss, gradients[case.name], seed)
 
-    def _central_difference(self, step: float) -> float:
-        length = step * self._magnitude
-        self._tensor.add_(self._direction, alpha=length)
-        ahead = self._loss.outputs()
-        self._tensor.add_(self._direction, alpha=-2 * length)
-        behind = self._loss.outputs()
-        self._tensor.add_(self._direction, alpha=length)
-        differences = [a - b for a, b in zip(ahead, behind, strict=True)]
-        return self._loss.of(differences).item() / (2 * step)
+    @torch.no_grad()
+    def _ask(self, case: _Case, loss: Loss, gradient: Tensor | None, seed: int) -> None:
+        if _is_finite(gradient):
+            probe = Probe(loss, case.leaf, gradient, seed, self._coarsest)
+            vote, estimate = probe.vote()
+            if vote is Vote.CONTRADICTS and not case.contradictions:
+                vote = probe.without_steps(estimate)
+            case.count(vote, probe, estimate)
 
-    def _richardson(self, step: float) -> float:
-        """Central differences of fourth order: two steps, the leading error cancelled."""
-        return (4 * self._central_difference(step / 2) - self._central_difference(step)) / 3
+    def _concluded(self, unknown: list[_Case]) -> Findings:
+        complaints = [case.complaint for case in unknown if case.is_wrong]
+        if complaints:
+            return Findings((*complaints, *_detached_outputs(self._outputs)))
+        unclear = [case.name for case in unknown if not case.is_right]
+        if not unclear:
+            return Findings()
+        note = f"could not be judged: the gradient of {_listed(unclear)} ({self._why()})"
+        everything = len(unclear) == len(self._cases)
+        return Findings(unjudged=note) if everything else Findings(note=note)
 
-    def _agrees(self, numeric: float, step: _Step) -> bool:
-        size = max(abs(numeric), abs(self._autograd), self._gradient_size)
-        limit = step.relative * size + step.floor * self._loss.spread
-        return abs(numeric - self._autograd) <= limit
+    def _why(self) -> str:
+        if self._coarsest != torch.float64:
+            kind = str(self._coarsest).removeprefix("torch.")
+            return f"it computes partly in {kind}, whose rounding hides the derivative"
+        return "finite differences do not settle at any step: kinks, jumps or steps everywhere"
 
-    def _is_rounding(self, numeric: float, finer: float) -> bool:
-        """Whether the derivative depends on the step, or the step was lost altogether."""
-        return numeric == 0 or abs(finer - numeric) > 0.01 * abs(numeric - self._autograd)
+
+@contextmanager
+def _jittered(leaves: Sequence[Tensor], jitter: float, seed: int) -> Iterator[None]:
+    """Meanwhile every leaf is a little off, so that nothing is exactly zero or equal."""
+    if not jitter:
+        yield
+        return
+    saved = [leaf.detach().clone() for leaf in leaves]
+    with torch.no_grad():
+        for index, leaf in enumerate(leaves):
+            values = as_real(leaf.detach())
+            offset = random_like(values, seed=1000 * seed + index)
+            values.add_(offset.to(values.dtype), alpha=jitter * magnitude(values))
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for leaf, values in zip(leaves, saved, strict=True):
+                leaf.copy_(values)
+
+
+def _is_finite(gradient: Tensor | None) -> bool:
+    return gradient is None or bool(torch.isfinite(gradient).all())
+
+
+def _listed(names: Sequence[str]) -> str:
+    others = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {others} more" if others > 0 else "")
 
 
 def _detached_outputs(outputs: Sequence[Tensor]) -> list[str]:
@@ -180,21 +214,3 @@ def _detached_outputs(outputs: Sequence[Tensor]) -> list[str]:
         for index, output in enumerate(outputs)
         if not output.requires_grad
     ]
-
-
-def _magnitude(tensor: Tensor) -> float:
-    """The root mean square; 1 where that is 0."""
-    usual = tensor if _largest(tensor) < _HUGE else tensor[tensor.abs() < _HUGE]
-    return usual.norm().item() / math.sqrt(usual.numel() or 1) or 1.0
-
-
-def _largest(tensor: Tensor) -> float:
-    """The largest absolute value, found without a copy; NaN where there is one."""
-    low, high = tensor.detach().aminmax()
-    return max(-low.item(), high.item())
-
-
-def _random_like(tensor: Tensor, seed: int) -> Tensor:
-    # float32 is drawn, as it is several times faster and any direction will do.
-    generator = torch.Generator(tensor.device).manual_seed(seed)
-    return torch.randn(tensor.shape, generator=generator, device=tensor.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,13 +12,14 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ttci.checks.memory import PeakMemory
-from ttci.devices import Call, Capability, NoImplementationError
+from ttci.devices import Call, Capability
+from ttci.devices.conversion import CopyOrOriginal, in_type, runnable, storages_of, weights_of
 from ttci.devices.float32_products import Float32Products, WithFloat32Products, entered
 from ttci.devices.half_precision import computes_in_float32, reason
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity
-from ttci.tensors import map_tensors, narrowed, tensors_in
+from ttci.tensors import map_tensors, tensors_in
 
 
 class TorchDevice:
@@ -45,15 +45,15 @@ class TorchDevice:
 
     def prepare(self, module: Any) -> Callable[..., Any]:
         """A copy of `module` in this device's type, which shares the parameters that are in it already."""
-        copied = converted(module, self._dtype, self._device)
-        return WithFloat32Products(copied, self._products) if self._products else copied
+        ready = runnable(module, self._dtype, self._device)
+        return WithFloat32Products(ready, self._products) if self._products else ready
 
     def release(self, implementation: Callable[..., Any]) -> None:
         """Nothing is kept of it."""
 
     def to_device(self, value: Any) -> Any:
         """Floating-point tensors in this device's type, all of them on the device."""
-        return map_tensors(value, lambda tensor: _convert(tensor, self._dtype, self._device))
+        return map_tensors(value, lambda tensor: in_type(tensor, self._dtype, self._device))
 
     def to_host(self, value: Any) -> Any:
         """On the CPU; of a CPU device the value itself."""
@@ -88,7 +88,9 @@ class TorchDevice:
 
     def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """On a GPU the allocator's peak; on a CPU every storage that torch's operations make."""
-        held = [*_weights(module), *tensors_in(inputs)]
+        if isinstance(module, nn.Module) and not _is_settled(module):
+            call()
+        held = [*weights_of(module), *tensors_in(inputs)]
         if self._device.type == "cuda":
             return PeakMemory(self._cuda_peak_bytes(held, call))
         # Entered in this order, what is converted to float32 for a product is not counted.
@@ -106,63 +108,13 @@ class TorchDevice:
         return during + sum(storage.nbytes() for storage in _storages(held))
 
 
-def converted(module: Any, dtype: torch.dtype, device: torch.device, *, share: bool = True) -> nn.Module:
-    """A copy of `module` with its floating-point weights in `dtype` on `device`.
-
-    It never holds a second set of weights in the old type: each is converted first
-    and handed to deepcopy as already copied. What the copy does to its buffers and
-    attributes does not reach `module`.
-
-    share: a parameter that is of that type there is the copy's too.
-
-    Raises NoImplementationError for what is no torch module.
-    """
-    if not isinstance(module, nn.Module):
-        raise NoImplementationError(
-            f"{type(module).__name__} is no torch module: it takes and gives ttnn tensors, and runs on "
-            "ttnn devices only"
-        )
-    done: dict[int, Any] = {}
-    for parameter in module.parameters():
-        if share and _is_as_wanted(parameter, dtype, device):
-            done[id(parameter)] = parameter
-        else:
-            done[id(parameter)] = nn.Parameter(_moved(parameter, dtype, device), parameter.requires_grad)
-    for buffer in module.buffers():
-        done[id(buffer)] = _moved(buffer, dtype, device)
-    try:
-        return copy.deepcopy(module, done)
-    except Exception as error:  # an attribute may refuse in any way
-        if share and all(_is_as_wanted(weight, dtype, device) for weight in _weights(module)):
-            return module
-        raise TypeError(
-            f"{type(module).__name__} cannot be copied to convert its weights to {dtype}; "
-            f"keep out of its attributes what copy.deepcopy refuses ({error})"
-        ) from error
-
-
-def _is_as_wanted(weight: Tensor, dtype: torch.dtype, device: torch.device) -> bool:
-    return weight.device == device and weight.dtype == _target_dtype(weight, dtype)
-
-
-def _moved(weight: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return weight.detach().to(device=device, dtype=_target_dtype(weight, dtype), copy=True)
-
-
-def _target_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
-    return dtype if tensor.is_floating_point() else tensor.dtype
-
-
-def _convert(tensor: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return (narrowed(tensor, dtype) if tensor.is_floating_point() else tensor).to(device)
-
-
-def _weights(module: Callable[..., Any]) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()] if isinstance(module, nn.Module) else []
+def _is_settled(module: nn.Module) -> bool:
+    """Whether no first call is left to show what is to be run."""
+    return all(part.is_known for part in module.modules() if isinstance(part, CopyOrOriginal))
 
 
 def _storages(tensors: list[Tensor]) -> list[torch.UntypedStorage]:
-    by_address = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in tensors}
+    by_address = {storage.data_ptr(): storage for tensor in tensors for storage in storages_of(tensor)}
     return list(by_address.values())
 
 
@@ -184,7 +136,10 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
     def _count(self, tensor: Tensor) -> None:
-        storage = tensor.untyped_storage()
+        for storage in storages_of(tensor):
+            self._count_storage(storage)
+
+    def _count_storage(self, storage: torch.UntypedStorage) -> None:
         address = storage.data_ptr()
         if address in self._alive:
             return

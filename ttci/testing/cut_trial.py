@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ttci.devices.torch_device import converted
+from ttci.devices.conversion import runnable
 from ttci.tensors import tensors_in
 from ttci.testing.config import ModuleTest, Shape
 from ttci.testing.cuts import cut_expected_shape
@@ -47,7 +47,7 @@ class CutTrial:
 
     def outputs_of_module(self, shape: Shape) -> Outputs:
         """Of the module's own forward pass, in float32 on the host."""
-        module = converted(self._test.module, torch.float32, torch.device("cpu"))
+        module = runnable(self._test.module, torch.float32, torch.device("cpu"))
         inputs = make_inputs(self._test, shape, self._form)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             return tensors_in(inputs.call(module))

@@ -20,6 +20,7 @@ from ttci.manifest import Identity
 from ttci.modules.kernels import Kernel
 from ttci.report.verdicts import describe_failure, describe_improvement
 from ttci.results import Measurement, Outcome, Result, Verdict
+from ttci.testing.gradient_problem import NotDifferentiableError
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
@@ -60,6 +61,8 @@ def judge_case(case: Case, timer: Timer) -> Result:
             add_to_log(f"{case.identity}: {error}")  # with its backtrace
             return _result(case, Outcome.FAILED, start, refusal)
         return _result(case, Outcome.ERROR, start, _described(error, case.prepared))
+    if findings.unjudged:
+        return unavailable(case, findings.unjudged, start)
     measurements = case.targets.judge(case.check, findings.measurements)
     problems = [*findings.complaints, *map(describe_failure, _failing(measurements))]
     outcome = Outcome.FAILED if problems else Outcome.PASSED
@@ -85,7 +88,7 @@ def _findings(case: Case, timer: Timer) -> Findings:
         case "correctness":
             return _correctness(case)
         case "gradients":
-            return check_gradients(*case.prepared.gradient_problem())
+            return _gradients(case)
         case "performance":
             return _performance(case, timer)
         case _:
@@ -101,6 +104,15 @@ def _correctness(case: Case) -> Findings:
         exact=prepared.device.dtype_name == "float32",
         rounded=prepared.rounded_references,
     )
+
+
+def _gradients(case: Case) -> Findings:
+    try:
+        problem = case.prepared.gradient_problem()
+    except NotDifferentiableError as error:
+        return Findings(unjudged=str(error))
+    with problem.entered():
+        return check_gradients(problem.forward, problem.wanted)
 
 
 def _performance(case: Case, timer: Timer) -> Findings:
@@ -144,7 +156,7 @@ def _config(case: Case, outcome: Outcome) -> dict[str, Any]:
     config: dict[str, Any] = {
         "module": type(prepared.test.module).__name__,
         "input_shape": list(shape),
-        "dtype": "float64" if case.check == "gradients" else prepared.device.dtype_name,
+        "dtype": prepared.gradient_dtype if case.check == "gradients" else prepared.device.dtype_name,
     }
     if shape != prepared.full_shape:
         config["cut_from"] = list(prepared.full_shape)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import zip_longest
 from typing import Any
@@ -18,12 +17,13 @@ from ttci.checks.memory import PeakMemory
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices import Capability, Device
-from ttci.devices.torch_device import converted
+from ttci.devices.conversion import runnable
 from ttci.modules.decode import DecodeStep
 from ttci.tensors import map_tensors, tensors_in
 from ttci.testing.config import ModuleTest, Shape
 from ttci.testing.cut_trial import CutTrial
 from ttci.testing.cuts import ChosenShape, choose_shape, cut_expected_shape, cuts_from, cuts_within
+from ttci.testing.gradient_problem import GradientProblem, differentiable
 from ttci.testing.input_forms import InputForm
 from ttci.testing.input_trial import FEW_TOKENS, input_form
 from ttci.testing.inputs import Inputs, make_inputs, seeded
@@ -40,6 +40,7 @@ class PreparedTest:
         self.device = device
         self._made_inputs: dict[Shape, Inputs] = {}  # both of the shape that was made last
         self._reference_outputs: dict[Shape, Sequence[Tensor]] = {}
+        self.gradient_dtype = "float64"  # until gradient_problem() finds that it is another
 
     @cached_property
     def form(self) -> InputForm:
@@ -136,13 +137,13 @@ class PreparedTest:
     def _run_reference(self, shape: Shape) -> Sequence[Tensor]:
         inputs = self._inputs_at(shape).map(torch.clone)
         with torch.no_grad():
-            return [tensor.clone() for tensor in tensors_in(inputs.call(self._reference()))]
+            return [_dense(tensor).clone() for tensor in tensors_in(inputs.call(self._reference()))]
 
     def _reference(self) -> Any:
         """What computes the expected outputs, in float32."""
         given = self.test.reference
         reference = self.module if given is None else self._step(given)
-        return converted(reference, torch.float32, _CPU) if isinstance(reference, nn.Module) else reference
+        return runnable(reference, torch.float32, _CPU) if isinstance(reference, nn.Module) else reference
 
     @property
     def rounded_references(self) -> RoundedReferences | None:
@@ -161,7 +162,7 @@ class PreparedTest:
             rounding = Rounding(precision, roughness, buffers)
             inputs = self._rounded_inputs(rounding)
             with torch.no_grad(), torch.random.fork_rng(devices=[]), rounding:
-                return tensors_in(inputs.call(reference))
+                return [_dense(tensor) for tensor in tensors_in(inputs.call(reference))]
         except Exception:  # noqa: BLE001  # the user's reference may refuse anything; it ran without
             return None
 
@@ -198,7 +199,7 @@ class PreparedTest:
         return Inputs(place(fresh.positional), place(fresh.keyword))
 
     def _read(self, value: Any) -> list[Tensor]:
-        return tensors_in(self.device.to_host(value))
+        return [_dense(tensor) for tensor in tensors_in(self.device.to_host(value))]
 
     def release(self) -> None:
         """Forget what was made ready; it is made again when asked for."""
@@ -245,32 +246,13 @@ class PreparedTest:
         after = self._read([used.positional, used.keyword])
         return Observed(outputs, second_outputs, references, before, after)
 
-    def gradient_problem(self) -> tuple[Callable[[], list[Tensor]], dict[str, Tensor]]:
-        """The module in float64 on a few tokens: its forward pass, and the leaves to check."""
-        module = converted(self.test.module, torch.float64, _CPU, share=False)
-        inputs = make_inputs(self.test, self.gradient_shape, self.form).map(_as_leaf)
-        wanted = {name: leaf for name, leaf in inputs.named_tensors.items() if leaf.requires_grad}
-        wanted |= {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
-
-        def forward() -> list[Tensor]:
-            with _default_dtype(torch.float64), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)  # dropout left on is for the correctness check to find
-                outputs = inputs.map(torch.clone).call(module)
-            return [output for output in tensors_in(outputs) if output.is_floating_point()]
-
-        return forward, wanted
+    def gradient_problem(self) -> GradientProblem:
+        """The module on a few tokens, in the widest precision in which it can be differentiated."""
+        problem = differentiable(self.test.module, make_inputs(self.test, self.gradient_shape, self.form))
+        self.gradient_dtype = problem.precision.name
+        return problem
 
 
-def _as_leaf(tensor: Tensor) -> Tensor:
-    return tensor.detach().double().requires_grad_() if tensor.is_floating_point() else tensor
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Meanwhile, what a module makes without naming a type is of `dtype`."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
+def _dense(tensor: Tensor) -> Tensor:
+    """Of a sparse tensor, every value, as the checks compare them."""
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()

@@ -19,6 +19,7 @@ from torch import Tensor
 from ttci.board_lock import hold_boards
 from ttci.checks.memory import PeakMemory, Usage
 from ttci.devices import Call, Capability, NotSteadyError
+from ttci.devices.conversion import within_range
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget
@@ -34,7 +35,7 @@ from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
 from ttci.needs import MOCK_VARIABLE, needs
 from ttci.results import Fidelity
-from ttci.tensors import map_leaves, map_tensors, narrowed
+from ttci.tensors import map_leaves, map_tensors
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class TtnnDevice:
         ttnn = self._ttnn
         is_float = tensor.is_floating_point()
         return ttnn.from_torch(
-            narrowed(tensor, torch.bfloat16) if is_float else tensor.to(torch.int32),
+            within_range(tensor, torch.bfloat16) if is_float else tensor.to(torch.int32),
             dtype=ttnn.bfloat16 if is_float else ttnn.uint32,
             layout=ttnn.TILE_LAYOUT if is_float else ttnn.ROW_MAJOR_LAYOUT,
             device=self._mesh,
