@@ -1,0 +1,1 @@
+"""A corpus of right and wrong architectures: what ttci must pass, and what it must catch."""
