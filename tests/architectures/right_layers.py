@@ -155,6 +155,13 @@ class LastState(nn.Module):
         return self.head(state[-1]).log_softmax(-1)
 
 
+def padded_ids(shape: tuple[int, ...], draw: torch.Generator) -> Tensor:
+    """Ids that begin with the embedding's padding, whose row gets no gradient by design."""
+    tokens = torch.randint(1, 50, shape, generator=draw)
+    tokens[0, :4] = 0
+    return tokens
+
+
 class FloatShapeWithVocabulary(nn.Module):
     """Takes hidden states, and states the size of its output's vocabulary."""
 
@@ -315,7 +322,7 @@ RIGHT = [
     Right("bidirectional LSTM", lambda: Recurrent(nn.LSTM, bidirectional=True), normal(2, 8, WIDTH)),
     Right("GRU", lambda: Recurrent(nn.GRU, num_layers=2), normal(2, 8, WIDTH)),
     Right("Elman network with ReLU", lambda: Recurrent(nn.RNN, nonlinearity="relu"), normal(2, 8, WIDTH)),
-    Right("GRU on ids", LastState, ids(50, 3, 12)),
+    Right("GRU on ids, some of them padding", LastState, with_inputs((3, 12), padded_ids)),
     Right("embedding bag", lambda: nn.EmbeddingBag(50, 16, mode="mean"), ids(50, 4, 6)),
     Right("hidden states beside a vocabulary's size", FloatShapeWithVocabulary, fixed(1, 8, WIDTH)),
     Right("a loss", Loss, with_inputs((2, 16, WIDTH), labelled)),

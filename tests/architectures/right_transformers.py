@@ -145,7 +145,8 @@ def text(shape: tuple[int, ...], draw: torch.Generator) -> dict[str, Tensor]:
     """Ids, the first of one row being padding."""
     mask = torch.ones(shape, dtype=torch.long)
     mask[0, : shape[1] // 3] = 0
-    return {"input_ids": torch.randint(3, VOCABULARY, shape, generator=draw), "attention_mask": mask}
+    tokens = torch.randint(3, VOCABULARY, shape, generator=draw) * mask  # the padding's id is 0
+    return {"input_ids": tokens, "attention_mask": mask}
 
 
 def feature(name: str, *shape: int) -> Callable[[int], Config]:
