@@ -14,11 +14,12 @@ from tests.architectures.entries import Config, Right, with_inputs
 WIDTH, HEADS, VOCABULARY = 32, 4, 60
 
 # The names by which configurations call the same sizes.
+# One layer where layers are alike: what a check costs grows with the number of parameters.
 DECODER = {
     "vocab_size": VOCABULARY,
     "hidden_size": WIDTH,
     "intermediate_size": 48,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": HEADS,
     "max_position_embeddings": 64,
     "pad_token_id": 0,
@@ -35,13 +36,13 @@ LATENT = {
     "qk_nope_head_dim": 8,
     "v_head_dim": 8,
 }
-GPT = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": 2, "n_head": HEADS, "n_positions": 64}
+GPT = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": 1, "n_head": HEADS, "n_positions": 64}
 ENCODER = {**DECODER, "type_vocab_size": 2}
 SEQUENCE_TO_SEQUENCE = {
     "vocab_size": VOCABULARY,
     "d_model": WIDTH,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
     "encoder_attention_heads": HEADS,
     "decoder_attention_heads": HEADS,
     "encoder_ffn_dim": 48,
@@ -55,12 +56,12 @@ SEQUENCE_TO_SEQUENCE = {
 VISION = {
     "hidden_size": WIDTH,
     "intermediate_size": 48,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": HEADS,
     "image_size": 16,
     "patch_size": 4,
 }
-STATE_SPACE = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "state_size": 8, "num_hidden_layers": 2}
+STATE_SPACE = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "state_size": 8, "num_hidden_layers": 1}
 
 # What is set of the configuration, by model type.
 TEXT_MODELS: dict[str, dict[str, Any]] = {
@@ -75,16 +76,28 @@ TEXT_MODELS: dict[str, dict[str, Any]] = {
     "gptj": {**GPT, "rotary_dim": 4},
     "gpt_neox": DECODER,
     "opt": {**DECODER, "ffn_dim": 48, "word_embed_proj_dim": WIDTH},
-    "bloom": {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "n_layer": 2, "n_head": HEADS},
+    "bloom": {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "n_layer": 1, "n_head": HEADS},
     "falcon": {**DECODER, "ffn_hidden_size": 48},
-    "mpt": {"vocab_size": VOCABULARY, "d_model": WIDTH, "n_heads": HEADS, "n_layers": 2, "max_seq_len": 64},
+    "mpt": {"vocab_size": VOCABULARY, "d_model": WIDTH, "n_heads": HEADS, "n_layers": 1, "max_seq_len": 64},
     "llama": GROUPED,
     "mistral": {**GROUPED, "sliding_window": 4},
     "qwen2": GROUPED,
     "qwen3": {**GROUPED, "head_dim": 8},
     "gemma": {**GROUPED, "head_dim": 8},
-    "gemma2": {**GROUPED, "head_dim": 8, "sliding_window": 4, "query_pre_attn_scalar": 8},
-    "gemma3_text": {**GROUPED, "head_dim": 8, "sliding_window": 4, "query_pre_attn_scalar": 8},
+    "gemma2": {
+        **GROUPED,
+        "num_hidden_layers": 2,
+        "head_dim": 8,
+        "sliding_window": 4,
+        "query_pre_attn_scalar": 8,
+    },
+    "gemma3_text": {
+        **GROUPED,
+        "num_hidden_layers": 2,
+        "head_dim": 8,
+        "sliding_window": 4,
+        "query_pre_attn_scalar": 8,
+    },
     "phi": DECODER,
     "phi3": GROUPED,
     "olmo": GROUPED,
@@ -104,6 +117,7 @@ TEXT_MODELS: dict[str, dict[str, Any]] = {
         "n_group": 2,
         "topk_group": 1,
         "first_k_dense_replace": 1,
+        "num_hidden_layers": 2,
     },
     "mamba": STATE_SPACE,
     "mamba2": {**STATE_SPACE, "head_dim": 16, "num_heads": 4, "n_groups": 1, "chunk_size": 4},
