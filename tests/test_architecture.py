@@ -19,7 +19,7 @@ LIGHT = (
     *("results", "unfinished", "history", "drift"),
     *("report", "export", "packing"),
     *("board_lock", "failure_limit", "expectation", "progress", "child"),
-    *("pair_folder", "pair_process", "run", "confirm"),
+    *("pair_folder", "ending", "pair_process", "run", "confirm"),
     "action",
 )
 HEAVY = ("tensors", "checks", "devices", "modules", "testing")

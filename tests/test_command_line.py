@@ -332,3 +332,36 @@ def test_interrupt_ends_with_130_and_no_traceback(
     monkeypatch.setattr(commands, "load_manifest", interrupt)
     assert main(["list"]) == 130
     assert capsys.readouterr().err == "interrupted; what had finished is in the pair's run.json\n"
+
+
+def test_check_and_run_warn_of_a_target_that_is_hardly_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    targets = "tolerance = 10, value = 5.0 }\naccuracy = 0.99\n"
+    Path("models_manifest.toml").write_text(MANIFEST.replace("value = 5.0, tolerance = 0.1 }\n", targets))
+    Path("model.py").write_text(MODEL.format(name="Small", test="linear"))
+    assert main(["check", "small"]) == 0
+    latency, accuracy = capsys.readouterr().err.splitlines()
+    place = "models.small.targets.cpu.linear"
+    assert latency.startswith(
+        f"warning: models_manifest.toml:20: {place}.latency_ms: a tolerance of 10 lets 11 times"
+    )
+    assert latency.endswith("write 0.1 for 10 %, if that is meant")
+    assert accuracy.startswith(f"warning: models_manifest.toml:21: {place}.accuracy: ")
+
+
+def test_names_are_spelled_out_where_the_output_cannot_say_them(tmp_path: Path) -> None:
+    (tmp_path / "models_manifest.toml").write_text(
+        MANIFEST.replace("cpu.linear", 'cpu."größe"'), encoding="utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ttci", "list"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode in (0, 2)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 2 or b"gr\\xf6\\xdfe" in done.stdout

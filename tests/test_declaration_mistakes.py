@@ -74,6 +74,13 @@ class AllShapes(nn.Module, TestableModule):
         ({"performance_targets": {"latncy_ms": 5}}, "'latncy_ms'; did you mean \"latency_ms\"?"),
         ({"performance_targets": {"latency_ms": "5"}}, "target latency_ms"),
         ({"performance_targets": {"latency_ms": -5}}, "target latency_ms"),
+        (
+            {
+                "decode_cache_length": 8,
+                "performance_targets": {"tokens_per_s_per_user": {"value": 9, "tolerance": 1}},
+            },
+            "target tokens_per_s_per_user.tolerance: 1 can never be missed",
+        ),
         ({"performance_targets": [5]}, "the targets are a list; give a dict"),
         ({"test_cases": ["corectness"]}, "unknown check 'corectness'; did you mean \"correctness\"?"),
         ({"test_cases": "memory"}, "test_cases is 'memory'; give a list of correctness, gradients"),

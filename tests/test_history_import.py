@@ -178,6 +178,35 @@ class TestDataJs:
         [measurement] = run.results[0].measurements
         assert (measurement.value, measurement.statistic, measurement.samples) == (2, "median", (3, 1, 2))
 
+    def test_median_of_figures_whose_sum_is_no_number_is_one(self, imports: Importer) -> None:
+        assert imports("github-action-benchmark", written([bench(value=1.5e308), bench(value=1e308)])) == 0
+        [run] = kept()
+        assert run.results[0].measurements[0].value == 1.25e308
+
+    def test_figure_that_its_unit_takes_out_of_the_numbers_is_said(
+        self, imports: Importer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        figures = [bench(name="a", value=1e308, unit="min"), bench(name="b", value=1)]
+        assert imports("github-action-benchmark", written(figures)) == ExitCode.MACHINERY
+        assert (
+            'benches[0] "a": value: 1e+308 min is more than a figure in ms can be' in capsys.readouterr().err
+        )
+        assert len(kept()[0].results) == 1
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("// made by a tool\n/* of * ours */ window.BENCHMARK_DATA = ", ";;\n// end"),
+            ("export const BENCHMARK_DATA = ", ";"),
+        ],
+    )
+    def test_script_around_the_data_is_passed_over(self, imports: Importer, before: str, after: str) -> None:
+        path = written([bench(value=3)])
+        data = path.read_text(encoding="utf-8")
+        path.write_text(before + data[data.index("{") : data.rindex("}") + 1] + after, encoding="utf-8")
+        assert imports("github-action-benchmark", path) == ExitCode.OK
+        assert len(kept()) == 1
+
     @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
     def test_byte_order_mark_says_the_encoding(self, imports: Importer, encoding: str) -> None:
         path = written([bench("größe")])

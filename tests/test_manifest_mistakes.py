@@ -319,6 +319,20 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             '8: models.a.targets.cpu.t.memory_mb.tolerance: "1" is not a number',
         ],
     ),
+    "a tolerance that nothing misses": (
+        TARGETS + "tokens_per_s_per_user = { value = 9, tolerance = 1.2 }",
+        [
+            "7: models.a.targets.cpu.t.tokens_per_s_per_user.tolerance: 1.2 can never be missed: "
+            "the limit is the target less 120% of it; it is a fraction: write 0.2 for 20 %"
+        ],
+    ),
+    "a tolerance that nothing misses, in per cent": (
+        TARGETS + "[models.a.targets.cpu.u.tokens_per_s_per_user]\nvalue = 9\ntolerance = 25",
+        [
+            "9: models.a.targets.cpu.u.tokens_per_s_per_user.tolerance: 25 can never be missed: "
+            "the limit is the target less 2500% of it; it is a fraction: write 0.25 for 25 %"
+        ],
+    ),
     "a tolerance of accuracy, which is one": (
         TARGETS + "accuracy = { value = 0.001, tolerance = 0.1 }",
         [

@@ -240,7 +240,10 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.mark.parametrize(
     ("breaks", "how"),
-    [("teardown", "the process died of SIGABRT"), ("pytest", "pytest met an internal error")],
+    [
+        ("teardown", "the process died of SIGABRT"),
+        ("pytest", "breaks.py:12: pytest_runtest_makereport: RuntimeError: a plugin's own mistake"),
+    ],
 )
 def test_what_ends_a_process_after_a_check_is_laid_to_that_check(
     project: Project, breaks: str, how: str

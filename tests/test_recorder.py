@@ -95,6 +95,26 @@ def test_a_failure_that_no_check_judged_is_an_error(tmp_path: Path, when: str) -
     assert outcomes(path)[A] == ("error", "worker 'gw0' crashed")
 
 
+def test_what_was_measured_before_a_teardown_failed_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    recorder = recorder_at(path)
+    recorder.expect([A])
+    recorder.record(A, report(result=passed(A)))
+    recorder.record(A, report("failed", longrepr="close failed", when="teardown"))
+    (result,) = read_run(path).results
+    assert (result.outcome, result.measurements) == (Outcome.ERROR, passed(A).measurements)
+
+
+def test_a_failure_stays_one_where_its_teardown_fails_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    recorder = recorder_at(path)
+    recorder.expect([A])
+    failed = passed(A).model_copy(update={"outcome": Outcome.FAILED, "message": "too slow"})
+    recorder.record(A, report("failed", result=failed))
+    recorder.record(A, report("failed", longrepr="close failed", when="teardown"))
+    assert outcomes(path)[A] == ("failed", "too slow\nclose failed")
+
+
 def test_what_is_not_of_the_suite_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     recorder = recorder_at(path)

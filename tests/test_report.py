@@ -15,9 +15,11 @@ from junitparser import JUnitXml
 from tests.conftest import MANIFEST, Project, clean_environment
 from tests.pair_folders import latency, leave, missed, result_of, run_of, throughput
 from ttci.cli import main
+from ttci.report import find
 from ttci.report.collect import collect
 from ttci.report.ended import write_ended
-from ttci.results import Fidelity, Measurement, Outcome
+from ttci.report.planned import write_planned
+from ttci.results import Fidelity, Measurement, Outcome, Verdict, exit_code
 
 FILES = ("junit.xml", "benchmark.json", "report.json", "report.html", "summary.md")
 
@@ -99,6 +101,50 @@ def test_pairs_are_found_in_folders_of_artifacts(tmp_path: Path) -> None:
     leave(tmp_path / "artifacts" / "pair-1", run_of("bert@cpu"))
     leave(tmp_path / "artifacts" / "pair-2", run_of("llama3@cpu"))
     assert [entry.pair for entry in collect([tmp_path / "artifacts"]).pairs] == ["bert@cpu", "llama3@cpu"]
+
+
+def test_a_failing_pair_at_any_depth_is_found(tmp_path: Path) -> None:
+    leave(tmp_path / "artifacts", run_of("bert@cpu"))
+    deep = tmp_path / "artifacts" / "ttci (3.12)" / "out" / "ci" / "reports"
+    leave(deep, run_of("llama3@cpu", missed("llama3@cpu")))
+    write_planned(deep, ["llama3@cpu", "lost@cpu"], [])
+    found = collect([tmp_path / "artifacts"])
+    assert [entry.pair for entry in found.pairs] == ["bert@cpu", "llama3@cpu", "lost@cpu"]
+    assert found.exit_code == 4
+    assert found.verdicts[Verdict.MISSED] == 1
+
+
+def test_an_artifact_named_after_its_pair_is_no_pair_of_its_own(tmp_path: Path) -> None:
+    leave(tmp_path / "bert@cpu" / "reports", run_of("bert@cpu"))
+    assert collect([tmp_path]).exit_code == 0
+
+
+def test_a_pair_inside_the_folder_of_another_is_found_and_its_parts_are_none(tmp_path: Path) -> None:
+    folder = leave(tmp_path, run_of("bert@cpu"))
+    leave(folder / "more", run_of("llama3@cpu", missed("llama3@cpu")))
+    leave(folder, run_of("bert@cpu"), name="spread")
+    assert [entry.pair for entry in collect([tmp_path]).pairs] == ["bert@cpu", "llama3@cpu"]
+
+
+def test_one_pair_at_two_depths_is_an_error(tmp_path: Path) -> None:
+    leave(tmp_path, run_of("bert@cpu"))
+    leave(tmp_path / "a" / "b" / "c" / "d", run_of("bert@cpu"))
+    assert collect([tmp_path]).exit_code == 4
+
+
+def test_more_folders_than_are_looked_into_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, "MOST_FOLDERS", 3)
+    leave(tmp_path / "z" / "y" / "x", run_of("bert@cpu"))
+    (problem,) = collect([tmp_path]).problems
+    assert problem.text == f"{tmp_path}: more than 3 folders; name those of the reports"
+
+
+def test_a_check_that_took_its_process_along_ends_the_report_as_the_run(tmp_path: Path) -> None:
+    crashed = result_of("bert@cpu").lost("the process died of SIGSEGV")
+    leave(tmp_path, run_of("bert@cpu", crashed, result_of("bert@cpu", check="memory")))
+    assert main(["report", str(tmp_path)]) == exit_code((crashed,)) == 4
 
 
 def test_folder_named_twice_counts_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from ttci import __version__, commands
 from ttci.errors import ExitCode, TtciError
 from ttci.export import FORMATS
+from ttci.files import print_any_text
 from ttci.history import IMPORT_FORMATS, KEEP, SOURCE_HELP, STORE_HELP
 from ttci.manifest import DEFAULT_PATH
 from ttci.report import FAIL_ON
@@ -26,6 +27,7 @@ _ELSE_OFF = f"{SOURCE_HELP}; default: {_STATED}, else off"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    print_any_text()
     options = _parse(list(sys.argv[1:] if arguments is None else arguments))
     try:
         code = int(options.command(options))

@@ -58,18 +58,26 @@ def check(options: Namespace) -> ExitCode:
     """Import every model and check its declarations and targets; all mistakes in one go."""
     manifest = load_manifest(options.manifest)
     mistakes: list[Mistake] = []
-    for model in _models(_all_pairs(manifest, options.models)):
+    models = _models(_all_pairs(manifest, options.models))
+    _warn(manifest.doubts(models))
+    for model in models:
         try:
             tests = _tests_of(manifest, model)
         except InputError as error:
             mistakes += error.mistakes
         else:
+            _warn(test.mistake(f"{name}: {what}") for test in tests for name, what in test.targets.doubts())
             kernels = len(manifest.models[model].kernels)
             of_them = f" ({kernels} kernels)" if kernels else ""
             print(f"{model}: {len(tests)} tests{of_them}, {sum(len(test.checks) for test in tests)} checks")
     if mistakes:
         raise InputError(mistakes)
     return ExitCode.OK
+
+
+def _warn(doubts: Iterable[Mistake]) -> None:
+    for doubt in doubts:
+        print(f"warning: {doubt}", file=sys.stderr)
 
 
 def plan_jobs(options: Namespace) -> ExitCode:
@@ -115,6 +123,7 @@ def run(options: Namespace) -> ExitCode:
     jobs = plan(manifest, options.models, options.devices)
     _make_folder(options.report_dir)
     _print_left_out(jobs.not_run_here)
+    _warn(manifest.doubts(_models(job.pair for job in jobs.here)))
     write_planned(options.report_dir, [job.pair for job in jobs.here], jobs.not_run_here)
     confirming = _confirming(options)
     codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]

@@ -15,7 +15,7 @@ from pathlib import Path
 from ttci.child import Terminated
 from ttci.drift.of_run import view_of
 from ttci.drift.words import HistoryView, SeriesDrift
-from ttci.errors import InputError, TtciError
+from ttci.errors import InputError, TtciError, describe
 from ttci.history.index import updated_index
 from ttci.history.store import Store, chosen_store
 from ttci.manifest import Manifest, Pair
@@ -56,7 +56,7 @@ class Confirming:
         except (TtciError, OSError) as error:
             print(f"{pair}: not confirmed: {error}")
         except Exception as error:  # noqa: BLE001  # a bug in the judging of history is none of what was run
-            print(f"{pair}: not confirmed, for a bug of ttci: {type(error).__name__}: {error}")
+            print(f"{pair}: not confirmed, for a bug of ttci: {describe(error)}")
         except Terminated as termination:  # run.json is as the first run left it
             termination.end()
             raise

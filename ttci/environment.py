@@ -21,7 +21,7 @@ def add_to_log(text: str) -> None:
     """Keep what is too long to be shown in the pair's log.txt, where there is one."""
     path = os.environ.get(LOG_VARIABLE)
     if path:
-        with Path(path).open("a", encoding="utf-8") as log:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"{text}\n")
 
 
@@ -36,7 +36,7 @@ def describe_environment(folder: Path) -> dict[str, Any]:
         "torch": installed_version("torch"),
         "ttnn": installed_version("ttnn"),
         "ttci": installed_version("ttci"),
-        "git_commit": git_output(folder, "rev-parse", "HEAD"),
+        "git_commit": git_output(folder, "rev-parse", "HEAD") or _of_workflow(folder, "GITHUB_SHA"),
         "git_branch": _git_branch(folder),
         "runner": os.environ.get("RUNNER_NAME"),
         "event": os.environ.get("GITHUB_EVENT_NAME"),
@@ -64,9 +64,18 @@ def _cpu_model() -> str:
 def _git_branch(folder: Path) -> str | None:
     """The branch; CI runners check out a bare commit and name the branch beside it."""
     branch = git_output(folder, "rev-parse", "--abbrev-ref", "HEAD")
-    if branch != "HEAD":
+    if branch and branch != "HEAD":
         return branch
+    if branch is None and not _of_workflow(folder, "GITHUB_SHA"):
+        return None
     return os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
+
+
+def _of_workflow(folder: Path, name: str) -> str | None:
+    """What GitHub says of its checkout, where `folder` is in it: without git there is no repository."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    is_inside = workspace is not None and folder.resolve().is_relative_to(Path(workspace).resolve())
+    return os.environ.get(name) or None if is_inside else None
 
 
 def boards_in(sys_folder: Path) -> dict[str, str]:
@@ -102,8 +111,32 @@ def github_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
 
 def git_output(folder: Path, *arguments: str) -> str | None:
     """What ``git`` prints in `folder`; None where it fails, or is not installed."""
+    done = _git(folder, *arguments)
+    if done and is_of_another(done.stderr.decode(errors="replace")):
+        done = _git(folder, *trusting(folder.absolute()), *arguments)
+    return done.stdout.decode(errors="replace").strip() if done and done.returncode == 0 else None
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}  # what it says is read
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, check=False, env=environment
+        )
     except (OSError, ValueError):  # ValueError: an argument that no process can be given
         return None
-    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+
+def is_of_another(said: str) -> bool:
+    """Whether git refuses a repository because another user owns it, as in the job of a container."""
+    return "dubious ownership" in said or "unsafe repository" in said
+
+
+def trusting(folder: Path) -> list[str]:
+    """Options for git to answer about such a repository nevertheless; for questions that change nothing.
+
+    Where it is told the repository it looks for none, and so asks not who owns it: in every version,
+    while ``safe.directory`` counts on the command line from 2.38 on only.
+    """
+    top = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
+    return [f"--git-dir={top / '.git'}", f"--work-tree={top}"] if top else []

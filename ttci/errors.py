@@ -88,6 +88,28 @@ class NothingMatchedError(TtciError):
     exit_code = ExitCode.NOTHING_MATCHED
 
 
+def describe(error: BaseException) -> str:
+    """The type of any exception and what it says: ``ValueError: no weights``, as `encodable` text."""
+    kind = type(error).__name__
+    return encodable(f"{kind}: {text}" if (text := text_of(error)) else kind)
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says, as `encodable` text; where its own ``__str__`` fails, that it does."""
+    try:
+        return encodable(str(error))
+    except (Exception, SystemExit) as broken:  # noqa: BLE001  # the user's code may raise anything
+        return f"(what it says is not known: its __str__ raises {type(broken).__name__})"
+
+
+def encodable(text: str) -> str:
+    r"""`text` with halves of characters spelled out, ``\udce4``: no file and no stream of UTF-8 takes them.
+
+    They come from `os.fsdecode` of a name that is not UTF-8, and from JSON.
+    """
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 def quoted(text: str) -> str:
     """`text` as TOML would quote it: on one line whatever it holds, and cut where it is long."""
     short = text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 1]}…"

@@ -61,7 +61,7 @@ def store_of(options: Namespace) -> Store:
 def add(options: Namespace) -> ExitCode:
     """Keep the runs below the given folders; what could not be kept is said, and the others are."""
     store = store_of(options)
-    folders = [folder for root in options.folders for folder in _pair_folders(root)]
+    folders = [folder for root in options.folders for folder in pair_folders(root)]
     if not folders:
         raise NothingMatchedError(f"there is no run.json in {', '.join(map(str, options.folders))}")
     runs: list[Run] = []
@@ -111,13 +111,6 @@ def compact(options: Namespace) -> ExitCode:
     runs = "1 run is" if found.files == 1 else f"{found.files:,} runs are"
     print(f"{store.source}: {runs} smaller now, by {found.saved_bytes:,} bytes")
     return ExitCode.MACHINERY if found.problems else ExitCode.OK
-
-
-def _pair_folders(root: Path) -> list[Path]:
-    try:
-        return pair_folders(root)
-    except OSError as error:
-        raise MachineryError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
 def _run_to_keep(folder: Path) -> Iterator[Run]:
@@ -311,7 +304,7 @@ def _not_measured(index: Index, identity: str, runs: Iterable[Run]) -> NothingMa
 def _runs_in_reports(options: Namespace) -> list[Run]:
     """The run of the check's pair below the folder that is named."""
     pair = options.id.partition("/")[0]
-    folders = [folder for folder in _pair_folders(options.reports) if (folder / "run.json").exists()]
+    folders = [folder for folder in pair_folders(options.reports) if (folder / "run.json").exists()]
     runs = [read_run(folder / "run.json") for folder in folders]
     found = [run for run in runs if run.pair == pair]
     if not found:

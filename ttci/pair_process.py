@@ -10,17 +10,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from ttci.child import Ended, run_child
-from ttci.errors import ExitCode
+from ttci.child import Ended as EndedProcess
+from ttci.child import run_child
+from ttci.ending import reason_in
+from ttci.errors import ExitCode, worst
 from ttci.expectation import Earlier, Expectation
 from ttci.failure_limit import failures_left
 from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.pair_folder import PairFolder
 from ttci.progress import Progress
-from ttci.report.ended import FILE_NAME, read_ended
+from ttci.report.ended import FILE_NAME, Ended, read_ended, write_ended
 from ttci.report.junit import write_junit
 from ttci.results import Journal, Outcome, Result, Run, exit_code, write_run
 from ttci.unfinished import ended_by_itself, explain_end, is_any_running, timed_out, unfinished_in
@@ -30,7 +33,6 @@ _LAST_LINES = 100  # so many that the dump of a fatal error hides not what was p
 _LISTING_S = 60.0  # for listing the checks that are not going to be run
 _RESET_S = 120.0
 _INTERRUPTED = 2  # pytest's own exit codes, where they mean another thing than ours
-_INTERNAL_ERROR = 3
 _USAGE_ERROR = 4
 _WATCHDOG_CODE = 1  # faulthandler ends a process so, after a line that ends like this
 _WATCHDOG_LINE = re.compile(r"Timeout \(\d+:\d\d:\d\d(\.\d+)?\)!$", re.MULTILINE)
@@ -49,6 +51,7 @@ class PairProcesses:
     variables: Mapping[str, str] = field(default_factory=dict)  # for the processes, beside ours
     earlier: Earlier | None = None  # run of the pair
     _has_reset: bool = False
+    _ends: list[Ended] = field(default_factory=list)  # of processes that something else than a check ended
 
     def judge(self, folder: PairFolder, checks: Sequence[str] = (), workers: int = 1) -> ExitCode:
         """Judge the pair's checks of these kinds; the files go into `folder`.
@@ -65,6 +68,7 @@ class PairProcesses:
                 if not end.goes_on:
                     return ExitCode.MACHINERY if has_died else end.code
         finally:
+            self._leave_end()
             run = folder.read_run()
             if has_died and run:  # pytest knows only of its own process's checks
                 write_junit(run, folder.junit)
@@ -100,23 +104,29 @@ class PairProcesses:
         command = self._whole_command(folder, checks, workers, before)
         ended, last_lines = self._run_pytest(command, workers, folder)
         run = folder.read_run()
+        said = read_ended(self._ended) if self._ended.exists() else None
         has_begun = _has_begun(run, before)
         if ended.code == ExitCode.UNAVAILABLE and not has_begun and self._reset():
             return _End(ExitCode.UNAVAILABLE, has_died=False, goes_on=True)
-        what = self._bad_end(ended, run, last_lines)
+        what = self._bad_end(ended, run, last_lines, said)
         if what is not None:
             run = self._explain(folder, run, what, last_lines, has_begun=has_begun)
-        elif ended.code == ExitCode.MACHINERY and run:  # pytest-xdist has lost a worker
-            run = self._quote_workers(folder, run)
+        elif ended.code == ExitCode.MACHINERY and run and has_begun:
+            self._ends += [said] if said else []
+            run = self._quote_workers(folder, run)  # of those that pytest-xdist has lost
         else:
-            return _End(self._code_of(ended.code, run), has_died=False, goes_on=False)
+            said = said or (None if has_begun else self._wrong_usage(ended.code, last_lines))
+            code = self._code_of(ended.code, run, said)
+            return _End(code, has_died=False, goes_on=False)
         is_over = ended.timed_out or ended.code == _INTERRUPTED or not has_begun
         goes_on = not is_over and self._is_worth_more(run)
         if goes_on and what == self._check_timed_out:
             self._reset()
         return _End(ExitCode.MACHINERY, has_died=True, goes_on=goes_on)
 
-    def _run_pytest(self, command: Sequence[str], workers: int, folder: PairFolder) -> tuple[Ended, str]:
+    def _run_pytest(
+        self, command: Sequence[str], workers: int, folder: PairFolder
+    ) -> tuple[EndedProcess, str]:
         """How it ended, and the end of what it printed."""
 
         def to_judge() -> list[str]:
@@ -147,7 +157,7 @@ class PairProcesses:
     def _command(self, folder: PairFolder) -> list[str]:
         return [
             *(sys.executable, "-m", "pytest", "-v"),
-            *("-p", "benchmark"),  # also where addopts say -p no:benchmark
+            *(part for name in _plugins() for part in ("-p", name)),
             *("--manifest", str(self.manifest.path)),
             *("--test-model", self.pair.model),
             *("--test-device", self.pair.device),
@@ -173,7 +183,9 @@ class PairProcesses:
     def _check_timed_out(self) -> str:
         return timed_out(self._device.test_timeout_seconds)
 
-    def _bad_end(self, ended: Ended, run: Run | None, last_lines: str) -> str | None:
+    def _bad_end(
+        self, ended: EndedProcess, run: Run | None, last_lines: str, said: Ended | None
+    ) -> str | None:
         """How the process ended before pytest was done, None where pytest was."""
         if ended.timed_out:
             return f"timed out after {self.timeout_s / 60:g} minutes"
@@ -184,22 +196,38 @@ class PairProcesses:
         if run.finished is None:
             is_watchdog = ended.code == _WATCHDOG_CODE and _WATCHDOG_LINE.search(last_lines)
             return self._check_timed_out if is_watchdog else ended_by_itself(ended.code)
+        if said and is_any_running(run):
+            return said.reason
         if ended.code == _INTERRUPTED and run.results:
             return "pytest was interrupted"
-        if ended.code == ExitCode.MACHINERY and is_any_running(run):
-            return "pytest met an internal error"
         return None
 
-    def _code_of(self, code: int, run: Run | None) -> ExitCode:
+    def _code_of(self, code: int, run: Run | None, said: Ended | None) -> ExitCode:
         """Our exit code for pytest's, where pytest itself came to its end."""
+        if said:
+            self._ends.append(said)
+            return ExitCode(said.exit_code)
         if run is None:
-            # Nothing was judged: our plugin said why, or pytest met a wrong argument, or one like --help.
-            said = ExitCode(read_ended(self._ended).exit_code) if self._ended.exists() else None
-            known = {_USAGE_ERROR: ExitCode.BAD_INPUT, 0: ExitCode.NOTHING_MATCHED, 1: ExitCode.MACHINERY}
-            return said or known.get(code) or _known(code)
-        if code == ExitCode.OK:
+            # Nothing was judged: pytest met what its plugins did not foresee, or an argument like --help.
+            known = {0: ExitCode.NOTHING_MATCHED, 1: ExitCode.MACHINERY}
+            return known.get(code) or _known(code)
+        if code in (ExitCode.OK, ExitCode.UNAVAILABLE):
             return exit_code(run.results)  # after --collect-only, say: what was not judged is not well
-        return ExitCode.MACHINERY if code == _INTERNAL_ERROR else _known(code)
+        return _known(code)
+
+    def _wrong_usage(self, code: int, last_lines: str) -> Ended | None:
+        """What pytest says of its arguments, its ini file or what a conftest.py takes for wrong usage."""
+        if code != _USAGE_ERROR:
+            return None
+        reason = reason_in(last_lines)
+        return Ended(pair=str(self.pair), exit_code=ExitCode.BAD_INPUT.value, reason=reason)
+
+    def _leave_end(self) -> None:
+        """Say for the report what ended processes; where it was several things, what most needs a person."""
+        if self._ends:
+            code = worst(ExitCode(end.exit_code) for end in self._ends)
+            reasons = dict.fromkeys(end.reason for end in self._ends if end.exit_code == code)
+            write_ended(self._ended.parent, str(self.pair), code, "\n".join(reasons))
 
     def _explain(
         self, folder: PairFolder, run: Run | None, what: str, last_lines: str, *, has_begun: bool
@@ -263,6 +291,12 @@ class _End:
     goes_on: bool  # another is to judge what is left
 
 
+def _plugins() -> list[str]:
+    """Those whose options we give, by the names that pytest loads them under: it may load none by itself."""
+    by_module = {"ttci": "ttci", "pytest_benchmark": "benchmark", "xdist": "xdist"}
+    return [name for module, name in by_module.items() if find_spec(module)]
+
+
 def _has_begun(run: Run | None, before: Run | None) -> bool:
     """Whether a process got to its checks, so that another one after it leaves fewer."""
     if run is None:
@@ -285,7 +319,7 @@ def _with_lines_before_its_end(result: Result, lines: Sequence[str]) -> Result:
     return result.model_copy(update={"message": _quoting(result.message, last_lines)})
 
 
-def _failure_of(ended: Ended) -> str | None:
+def _failure_of(ended: EndedProcess) -> str | None:
     if ended.timed_out:
         return timed_out(_RESET_S)
     return f"exit code {ended.code}" if ended.code else None

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 import traceback
 from pathlib import Path
 
 import pytest
 
-from ttci.environment import ENDED_VARIABLE
-from ttci.errors import ExitCode, InputError, TtciError
+from ttci.errors import ExitCode, InputError, TtciError, describe, text_of
 
 _SUITE = "ttci-suite"
 _CHOOSERS = {
@@ -72,23 +70,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         print("interrupted before any check began", file=sys.stderr)
         return _INTERRUPTED
     except SystemExit as error:
-        what = f"the model ends the process where it is imported: SystemExit({error})"
+        what = f"the model ends the process where it is imported: SystemExit({text_of(error)})"
         return _end(config, ExitCode.BAD_INPUT, what)
     except Exception as error:  # noqa: BLE001  # a bug of ours must not look like a failed check, exit code 1
         traceback.print_exc()
-        return _end(config, ExitCode.MACHINERY, f"{type(error).__name__}: {error}")
+        return _end(config, ExitCode.MACHINERY, describe(error))
     return None
 
 
 def _end(config: pytest.Config, code: ExitCode, reason: str) -> ExitCode:
     """Say why no check began, also to the run of the pair that this process is of, if it is."""
-    print(reason, file=sys.stderr)
-    folder = os.environ.get(ENDED_VARIABLE)
-    if folder:
-        from ttci.report.ended import write_ended
+    from ttci.tests.ending import leave_end
 
-        pair = f"{config.getoption('--test-model')}@{config.getoption('--test-device')}"
-        write_ended(Path(folder), pair, code, reason)
+    print(reason, file=sys.stderr)
+    leave_end(config, code, reason)
     return code
 
 

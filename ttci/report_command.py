@@ -86,9 +86,9 @@ def _write_files(found: Report, out: Path, fail_on: str) -> Report:
     out.mkdir(parents=True, exist_ok=True)
     found = write_merged_benchmarks(found, out / "benchmark.json")
     found = write_merged_junit(found, out / "junit.xml")
-    write_whole(out / "report.json", (part.encode() for part in encode_report(found, fail_on)))
+    write_whole(out / "report.json", encode_report(found, fail_on))
     write_html(found, out / "report.html", fail_on)
-    write_whole(out / "summary.md", [render_summary(found, fail_on=fail_on).encode()])
+    write_whole(out / "summary.md", [render_summary(found, fail_on=fail_on)])
     return found
 
 
@@ -138,7 +138,7 @@ def _problem_lines(found: Report) -> Iterator[str]:
 def _append_summary(found: Report, path: Path, fail_on: str) -> None:
     """GitHub's limit holds for the file of a step, whoever else wrote to it."""
     written = path.stat().st_size if path.exists() else 0
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(render_summary(found, MOST_BYTES - written, fail_on))
 
 

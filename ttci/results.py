@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ttci.errors import ExitCode, MachineryError
+from ttci.errors import ExitCode, MachineryError, encodable
 from ttci.files import write_whole
 
 SCHEMA = 1
 DEFAULT_TOLERANCE = 0.05  # a fraction of the target
+_LOST = "process_lost"  # in a result's config
 _ROUNDING = 1e-9  # of a limit: 5.355 meets a target of 5.1 at 5 %, though 5.1 * 1.05 < 5.355 in binary
 
 
@@ -113,6 +114,20 @@ class Result(_Record):
     config: dict[str, Any] = {}
     measurements: tuple[Measurement, ...] = ()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the process ended before the check did: a crash, a hang."""
+        return self.config.get(_LOST) is True
+
+    def lost(self, message: str) -> Result:
+        """This check as one that took its process along."""
+        update = {
+            "outcome": Outcome.ERROR,
+            "message": encodable(message),
+            "config": self.config | {_LOST: True},
+        }
+        return self.model_copy(update=update)
+
 
 class Run(_Record):
     """run.json: everything one pair's run found."""
@@ -152,17 +167,21 @@ def _verdict(measurement: Measurement, binds: bool) -> Verdict:
 
 
 def exit_code(results: Iterable[Result]) -> ExitCode:
-    """What a run with these results ends with.
+    """What a run with these results ends with; a check that took its process along is the machinery's.
 
     A check that its device cannot do is `unavailable`: counted and shown, and no
     failure while another check of its test could be judged. A test of which none
     could be (no implementation is here, say) never looks well.
     """
     outcomes_by_test: dict[str, set[Outcome]] = {}
+    is_any_lost = False
     for result in results:
+        is_any_lost |= result.is_lost
         outcomes_by_test.setdefault(result.test, set()).add(result.outcome)
     if not outcomes_by_test:
         return ExitCode.NOTHING_MATCHED
+    if is_any_lost:
+        return ExitCode.MACHINERY
     if any(outcomes & {Outcome.FAILED, Outcome.ERROR} for outcomes in outcomes_by_test.values()):
         return ExitCode.FAILED
     if {Outcome.UNAVAILABLE} in outcomes_by_test.values():
@@ -217,7 +236,7 @@ def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None
     head = run.model_copy(update={"results": ()}).model_dump_json(by_alias=True)
     text = f"{head.removesuffix('[]}')}[{','.join(encoded_results)}]}}"  # results are the last field
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, [text.encode()])
+    write_whole(path, [text])
 
 
 def read_run(path: Path) -> Run:
@@ -241,6 +260,18 @@ def parse_run(content: bytes, name: str) -> Run:
     return _parse_slowly(content, name)
 
 
+def encodable_in(value: Any) -> Any:
+    """What JSON can say, with every text in it `encodable`."""
+    match value:
+        case str():
+            return encodable(value)
+        case dict():
+            return {encodable_in(key): encodable_in(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [*map(encodable_in, value)]
+    return value
+
+
 def _parse_slowly(content: bytes, name: str) -> Run:
     """In two steps, which say better what is wrong."""
     try:
@@ -255,7 +286,7 @@ def _parse_slowly(content: bytes, name: str) -> Run:
             f"{name}: written by a newer ttci (schema {schema}, this one reads {SCHEMA}); upgrade ttci"
         )
     try:
-        return Run.model_validate(data)
+        return Run.model_validate(encodable_in(data))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -11,6 +11,7 @@ from typing import IO
 
 from ttci.board_lock import held_environment, hold_boards
 from ttci.child import Terminated
+from ttci.ending import reason_in
 from ttci.environment import ENDED_VARIABLE, LOG_VARIABLE
 from ttci.errors import DeviceUnavailableError, ExitCode, InputError, MachineryError, worst
 from ttci.expectation import Earlier
@@ -49,7 +50,9 @@ def run_pair(
     folder.clear()
     for part in folder.parts:
         part.remove()
-    with folder.log.open("a", encoding="utf-8") as log:  # its processes add to it too
+    with folder.log.open(
+        "a", encoding="utf-8", errors="backslashreplace"
+    ) as log:  # its processes add to it too
         say = _printer(log)
         try:
             with _processes(manifest, pair, pytest_args, log, timeout_s, earlier) as processes:
@@ -85,7 +88,7 @@ def rerun(
     passes = [PairFolder(again.path / str(number)) for number in range(times)]
     try:
         with (
-            again.log.open("a", encoding="utf-8") as log,
+            again.log.open("a", encoding="utf-8", errors="backslashreplace") as log,
             _processes(manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s) as processes,
         ):
             for each in passes:
@@ -93,7 +96,7 @@ def rerun(
                 processes.judge(each)
         return [run for run in (each.read_run() for each in passes) if run]
     finally:
-        with folder.log.open("a", encoding="utf-8") as log:
+        with folder.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(again.log.read_text(encoding="utf-8"))
         again.remove()
 
@@ -119,9 +122,7 @@ def _say_why(folder: PairFolder, pair: Pair, code: ExitCode) -> None:
     """Leave the reason where a pair has no result, and its process could not leave it itself."""
     if folder.run.exists() or folder.ended.exists():
         return
-    lines = folder.log.read_text(encoding="utf-8").split("\n")
-    reason = next((line for line in reversed(lines) if line.strip()), "it printed nothing")
-    write_ended(folder.path, str(pair), code, reason)
+    write_ended(folder.path, str(pair), code, reason_in(folder.log.read_text(encoding="utf-8")))
 
 
 def _printer(log: IO[str]) -> Callable[[str], None]:
@@ -164,7 +165,7 @@ def _run_in_parts(processes: PairProcesses, parts: tuple[PairFolder, PairFolder]
     for part in parts:
         part.clear()
     code = processes.judge(spread, _SHARED, workers)
-    if code is ExitCode.BAD_INPUT or code is ExitCode.UNAVAILABLE:
+    if code is ExitCode.BAD_INPUT or (code is ExitCode.UNAVAILABLE and not spread.run.exists()):
         return code
     reason = processes.reason_to_stop(spread.read_run())
     if reason:

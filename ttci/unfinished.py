@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 
+from ttci.errors import encodable
 from ttci.manifest import Identity
 from ttci.results import Outcome, Result, Run
 
@@ -34,7 +35,7 @@ def unmeasured(identity: str, outcome: Outcome, message: str, seconds: float = 0
         check=known.check,
         outcome=outcome,
         seconds=seconds,
-        message=message,
+        message=encodable(message),
     )
 
 
@@ -61,10 +62,7 @@ def explain_end(run: Run, what: str, *, began: bool = False) -> Run:
     it left behind is to blame, and the next one has not had its turn.
     """
     at = _struck(run, began=began)
-    results = tuple(
-        result.model_copy(update={"outcome": Outcome.ERROR, "message": what}) if result.id in at else result
-        for result in run.results
-    )
+    results = tuple(result.lost(what) if result.id in at else result for result in run.results)
     return run.model_copy(update={"results": results})
 
 

@@ -11,6 +11,7 @@ from ttci.action import history, steps
 from ttci.action.files import print_error, write_outputs
 from ttci.action.inputs import read_inputs
 from ttci.errors import ExitCode, TtciError
+from ttci.files import print_any_text
 from ttci.report.verdict import VERDICTS
 
 _WITHOUT_A_VERDICT = ("plan", "history", "site")
@@ -18,6 +19,7 @@ _WITHOUT_A_VERDICT = ("plan", "history", "site")
 
 def main(arguments: Sequence[str]) -> int:
     """Do one step; returns its exit code, which is 0 wherever a later step has the verdict."""
+    print_any_text()
     [step] = arguments
     run_code = ExitCode(int(os.environ.get("TTCI_RUN_EXIT_CODE") or ExitCode.OK))
     try:

@@ -21,7 +21,7 @@ def write_outputs(values: Mapping[str, object]) -> None:
     path = os.environ.get("GITHUB_OUTPUT")
     if not path:
         raise InputError("GITHUB_OUTPUT is not set: this is for a step of a GitHub workflow; use ttci run")
-    with Path(path).open("a", encoding="utf-8") as file:
+    with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
         for name, value in values.items():
             end = f"ttci_{secrets.token_hex(16)}"  # nobody who writes a value can guess it
             file.write(f"{name}<<{end}\n{value}\n{end}\n")

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ttci.export.points import Point
-from ttci.report.benchmarks import stats_of
+from ttci.report.benchmarks import in_range, stats_of
 from ttci.results import Measurement
 
 _LATENCY = "latency"
@@ -41,4 +41,4 @@ def _metric(point: Point, factor: float) -> dict[str, float]:
     if len(point.measurement.samples) > 1:
         stats = stats_of(point.measurement.samples)
         metric |= {"lower_value": factor * stats["q1"], "upper_value": factor * stats["q3"]}
-    return metric
+    return {name: in_range(figure) for name, figure in metric.items()}

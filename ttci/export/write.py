@@ -69,4 +69,4 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
     else:
-        write_whole(output, [text.encode()])
+        write_whole(output, [text])

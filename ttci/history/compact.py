@@ -12,6 +12,7 @@ fetches, for only the newest commit is fetched at first.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -90,9 +91,16 @@ def quantiles(samples: Sequence[float]) -> tuple[float, ...]:
     """Evenly spaced quantiles of `samples`, least and largest included; all of them where they are few."""
     ordered = sorted(samples)
     if len(ordered) > QUANTILES:
-        inner = statistics.quantiles(ordered, n=QUANTILES - 1, method="inclusive")
-        ordered = [ordered[0], *inner, ordered[-1]]
-    return tuple(float(f"{value:.{_DIGITS}g}") for value in ordered)
+        # In parts of themselves: between two samples lie sums of many of them.
+        parts = [value / QUANTILES for value in ordered]
+        inner = statistics.quantiles(parts, n=QUANTILES - 1, method="inclusive")
+        ordered = [ordered[0], *(value * QUANTILES for value in inner), ordered[-1]]
+    return tuple(map(_rounded, ordered))
+
+
+def _rounded(value: float) -> float:
+    rounded = float(f"{value:.{_DIGITS}g}")
+    return rounded if math.isfinite(rounded) else value
 
 
 def _older(names: Sequence[str], keep: int) -> list[str]:

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttci.environment import is_of_another, trusting
 from ttci.errors import InputError, quoted
 from ttci.history.git import Done, Settings, run_git, without_secrets
 
@@ -65,11 +66,15 @@ def find_remote(folder: Path) -> Remote:
     Raises:
         InputError: there is no git, no repository, or none that has a remote ``origin``.
     """
-    up = run_git(["rev-parse", "--show-cdup"], folder)
+    show_up, trusted = ["rev-parse", "--show-cdup"], list[str]()
+    up = run_git(show_up, folder)
+    if is_of_another(up.said):
+        trusted = trusting(folder.absolute())
+        up = run_git([*trusted, *show_up], folder)
     if up.code != 0:
         what = "no git repository" if "not a git repository" in up.said else up.reason
         raise _no_branch(folder, what)
-    settings = _settings(run_git(["config", "--list", "-z"], folder))
+    settings = _settings(run_git([*trusted, "config", "--list", "-z"], folder))
     url = next((value for key, value in settings if key == f"{_ORIGIN}url"), None)
     if not url:
         raise _no_branch(folder, "its repository has no remote origin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,14 @@ class Manifest:
     def mistake(self, keys: Keys, what: str) -> Mistake:
         """Something wrong at a key of the manifest."""
         return Mistake(str(self.path), self._lines.line_of(keys), f"{dotted(keys)}: {what}")
+
+    def doubts(self, models: Collection[str]) -> Iterator[Mistake]:
+        """What the targets of these models say and hardly mean; nothing of it is wrong."""
+        for model in models:
+            for device, targets in self.models[model].targets.items():
+                for test, entry in targets.items():
+                    for metric, what in entry.doubts():
+                        yield self.mistake(("models", model, "targets", device, test, metric), what)
 
     @cached_property
     def _lines(self) -> KeyLines:

@@ -127,6 +127,29 @@ class Target(_Entry):
     )
 
 
+def _can_be_missed(tolerance: float) -> float:
+    if tolerance >= 1:
+        what = f"{tolerance:g} can never be missed: the limit is the target less {tolerance:.0%} of it"
+        raise ValueError(f"{what}; {_as_fraction(tolerance)}")
+    return tolerance
+
+
+def _as_fraction(tolerance: float) -> str:
+    """What was meant where somebody has written 15 % as 1.15 or as 15, as other tools have it."""
+    meant = tolerance - 1 if 1 < tolerance < 2 else tolerance / 100 if tolerance < 100 else 0.05
+    return f"it is a fraction: write {meant:.4g} for {100 * meant:.4g} %"
+
+
+class TargetOfMore(Target):
+    """A target of what is better the more there is of it: its limit lies below it, and above 0."""
+
+    tolerance: Annotated[NonNegativeFloat, AfterValidator(_can_be_missed)] | None = Field(
+        default=None,
+        description="A fraction below 1; 0.05 where none is given.",
+        json_schema_extra={"exclusiveMaximum": 1},
+    )
+
+
 def _bare_number(value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return {"value": value} if is_number else value
@@ -139,6 +162,12 @@ def _without_tolerance(target: Target) -> Target:
 
 
 TargetEntry = Annotated[Target, BeforeValidator(_bare_number, json_schema_input_type=PositiveFloat | Target)]
+TargetOfMoreEntry = Annotated[
+    TargetOfMore, BeforeValidator(_bare_number, json_schema_input_type=PositiveFloat | TargetOfMore)
+]
+
+
+_LOOSE_ACCURACY = 0.5  # 0.99 is how others write a correlation, and is nearly none here
 
 
 class TestTargets(_Entry):
@@ -156,7 +185,7 @@ class TestTargets(_Entry):
         default=None, description="Peak DRAM of a chip, weights included, in 10^6 bytes."
     )
     l1_per_core_kb: TargetEntry | None = Field(default=None, description="Peak L1 of a core, in 10^3 bytes.")
-    tokens_per_s_per_user: TargetEntry | None = Field(
+    tokens_per_s_per_user: TargetOfMoreEntry | None = Field(
         default=None, description="Of a decode step: 1000 / latency_ms."
     )
     accuracy: Annotated[TargetEntry, AfterValidator(_without_tolerance)] | None = Field(
@@ -167,6 +196,19 @@ class TestTargets(_Entry):
     def limits_memory(self) -> bool:
         """Whether there is a target that the memory check measures."""
         return not self.memory_mb is self.dram_mb is self.l1_per_core_kb is None
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """What may be written and is hardly meant: the metric, and what its target amounts to."""
+        for metric in type(self).model_fields:
+            target: Target | None = getattr(self, metric)
+            tolerance = target.tolerance if target else None
+            if tolerance is not None and tolerance >= 1:
+                most = f"a tolerance of {tolerance:g} lets {1 + tolerance:g} times the target pass"
+                yield metric, f"{most}; {_as_fraction(tolerance)}, if that is meant"
+        if self.accuracy and self.accuracy.value >= _LOOSE_ACCURACY:
+            accuracy = self.accuracy.value
+            least = f"a tolerance of {accuracy:g} asks for a correlation of {1 - accuracy:.4g}"
+            yield "accuracy", f"{least} only; write 0.001 for a correlation of 0.999"
 
 
 def _one_for_all(value: Any) -> Any:

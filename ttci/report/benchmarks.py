@@ -7,8 +7,10 @@ timed. Here what it could not write is made from the samples in run.json.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -98,10 +100,10 @@ def stats_of(seconds: Sequence[float]) -> dict[str, Any]:
     deviation = statistics.stdev(seconds) if len(seconds) > 1 else 0
     q1, q3 = _quartile(ordered), _quartile(ordered, upper=True)
     fences = q1 - _MOST_IQRS * (q3 - q1), q3 + _MOST_IQRS * (q3 - q1)
-    inside = [second for second in ordered if fences[0] <= second <= fences[1]]
+    inside = [second for second in ordered if fences[0] <= second <= fences[1]] or ordered
     by_deviation = sum(not mean - deviation <= second <= mean + deviation for second in seconds)
     by_iqr = len(ordered) - len(inside)
-    return {
+    stats = {
         "min": ordered[0],
         "max": ordered[-1],
         "mean": mean,
@@ -121,6 +123,13 @@ def stats_of(seconds: Sequence[float]) -> dict[str, Any]:
         "data": list(seconds),
         "iterations": 1,
     }
+    return {name: in_range(stat) if isinstance(stat, float) else stat for name, stat in stats.items()}
+
+
+def in_range(figure: float) -> float:
+    """The largest number there is for what is larger: JSON has no infinity."""
+    most = sys.float_info.max
+    return most if math.isnan(figure) else min(max(figure, -most), most)
 
 
 def _quartile(ordered: Sequence[float], *, upper: bool = False) -> float:

@@ -19,7 +19,7 @@ from ttci.errors import ExitCode, InputError, MachineryError, quoted, worst
 from ttci.manifest import Pair
 from ttci.report import ended
 from ttci.report.files import check_readable
-from ttci.report.find import pair_folders, pair_named, plan_files
+from ttci.report.find import Found, look_below, pair_named
 from ttci.report.oneline import one_line
 from ttci.report.planned import LeftOut, Planned, read_planned
 from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
@@ -130,14 +130,16 @@ def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:
     if plan is not None and not plan.is_file():
         raise InputError(f"--plan {plan}: there is no such file")
     problems = [Problem(f"{folder}: there is no such folder") for folder in folders if not folder.is_dir()]
-    plans = [path for folder in folders for path in plan_files(folder)] + ([plan] if plan else [])
+    below = {folder: look_below(folder) for folder in folders}
+    problems += [Problem(reason) for found in below.values() for reason in found.unread]
+    plans = [path for found in below.values() for path in found.plans] + ([plan] if plan else [])
     planned = Planned()
     for path in plans:
         try:
             planned |= read_planned(path)
         except MachineryError as error:
             problems.append(Problem(str(error)))
-    found = _without_doubles(_read_all(_folders_of_pairs(folders, problems)))
+    found = _without_doubles(_read_all(_folders_of_pairs(below)))
     names = {entry.pair for entry in found}
     missing = [
         PairReport(
@@ -151,15 +153,12 @@ def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:
     return Report(tuple(pairs), left_out, tuple(problems))
 
 
-def _folders_of_pairs(roots: Sequence[Path], problems: list[Problem]) -> dict[Path, Path]:
-    """Each folder of a pair once, with the root it was found below; adds to `problems`."""
+def _folders_of_pairs(below: Mapping[Path, Found]) -> dict[Path, Path]:
+    """Each folder of a pair once, with the root it was found below."""
     found: dict[str, tuple[Path, Path]] = {}
-    for root in roots:
-        try:
-            for folder in pair_folders(root):
-                found.setdefault(os.path.abspath(folder), (folder, root))  # noqa: PTH100  # a link is another
-        except OSError as error:
-            problems.append(Problem(f"{error.filename}: cannot be read: {error.strerror}"))
+    for root, inside in below.items():
+        for folder in inside.pairs:
+            found.setdefault(os.path.abspath(folder), (folder, root))  # noqa: PTH100  # a link is another
     return dict(found.values())
 
 

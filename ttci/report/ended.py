@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ttci.errors import ExitCode, MachineryError
+from ttci.errors import ExitCode, MachineryError, encodable
 from ttci.files import write_whole
 from ttci.report.files import read_bounded
 
@@ -35,9 +35,9 @@ def write_ended(folder: Path, pair: str, exit_code: int, reason: str) -> None:
     """Leave in a pair's folder the exit code that it ended with, and why there is no run.json."""
     is_known = exit_code in (ExitCode.BAD_INPUT, ExitCode.UNAVAILABLE, ExitCode.NOTHING_MATCHED)
     code = exit_code if is_known else ExitCode.MACHINERY  # well, or failed, is none without results
-    ended = Ended.model_validate({"pair": pair, "exit_code": code, "reason": reason})
+    ended = Ended.model_validate({"pair": encodable(pair), "exit_code": code, "reason": encodable(reason)})
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE_NAME, [ended.model_dump_json(by_alias=True).encode()])
+    write_whole(folder / FILE_NAME, [ended.model_dump_json(by_alias=True)])
 
 
 def read_ended(path: Path) -> Ended:

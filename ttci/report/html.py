@@ -53,7 +53,7 @@ def write_html(report: Report, path: Path, fail_on: str = "failure") -> None:
 
     fail_on: one of `ttci.report.FAIL_ON`.
     """
-    write_whole(path, (part.encode() for part in render_html(report, path.parent, fail_on)))
+    write_whole(path, render_html(report, path.parent, fail_on))
 
 
 def render_html(report: Report, folder: Path, fail_on: str = "failure") -> Iterator[str]:

@@ -53,7 +53,7 @@ def write_merged_benchmarks(report: Report, path: Path) -> Report:
             head = head or document
     start = json.dumps({key: value for key, value in head.items() if _is_encodable(value)}).removesuffix("}")
     parts = [start, ", " if start != "{" else "", '"benchmarks": [', ",\n".join(filter(None, encoded)), "]}"]
-    write_whole(path, (part.encode() for part in parts))
+    write_whole(path, parts)
     return report.having(problems)
 
 

@@ -71,7 +71,7 @@ def write_planned(
     with FileLock(folder / f".{FILE_NAME}.lock"):
         with suppress(MachineryError):  # it is not there yet, or torn
             own = read_planned(path) | own
-        write_whole(path, [own.model_dump_json(by_alias=True, indent=2).encode()])
+        write_whole(path, [own.model_dump_json(by_alias=True, indent=2)])
 
 
 def read_planned(path: Path) -> Planned:

@@ -42,7 +42,7 @@ def trend_element(view: HistoryView) -> Iterator[str]:
 def write_site(view: HistoryView, folder: Path) -> None:
     """Write the site of `view` into `folder`: its page, and that GitHub shall publish it as it is."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "index.html", (part.encode() for part in render_site(view)))
+    write_whole(folder / "index.html", render_site(view))
     write_whole(folder / ".nojekyll", [])
 
 

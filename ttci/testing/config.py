@@ -274,7 +274,8 @@ def _target_mistakes(targets: Any) -> list[str]:
         return [
             f"unknown target {details['loc'][0]!r}; {did_you_mean(str(details['loc'][0]), known)}"
             if details["type"] == "extra_forbidden" and len(details["loc"]) == 1
-            else f"target {'.'.join(map(str, details['loc']))}: {details['msg']}"
+            else f"target {'.'.join(map(str, details['loc']))}: "
+            f"{details['msg'].removeprefix('Value error, ')}"
             for details in error.errors()
         ]
     return []

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ttci.errors import InputError, Mistake, did_you_mean
+from ttci.errors import InputError, Mistake, describe, did_you_mean
 from ttci.manifest import Source
 from ttci.testing.config import (
     DeclarationError,
@@ -201,7 +201,7 @@ def _module_of(spec: ModuleTestSpec) -> nn.Module:
         module = _seeded(lambda: module_class(**spec.config))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a constructor may raise anything
         arguments = ", ".join(f"{key}={value!r}" for key, value in spec.config.items())
-        what = f"{spec.module_class}({arguments}) cannot be built: {type(error).__name__}: {error}"
+        what = f"{spec.module_class}({arguments}) cannot be built: {describe(error)}"
         raise DeclarationError(config.mistake(what)) from None
     if not isinstance(module, nn.Module):
         raise DeclarationError(config.mistake(f"{spec.module_class} is no torch.nn.Module"))

@@ -16,10 +16,11 @@ from ttci.checks.memory import check_memory
 from ttci.checks.performance import Timing, check_performance
 from ttci.devices import Capability, NoImplementationError
 from ttci.environment import add_to_log
+from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
 from ttci.modules.kernels import Kernel
 from ttci.report.verdicts import describe_failure, describe_improvement
-from ttci.results import Measurement, Outcome, Result, Verdict
+from ttci.results import Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.testing.gradient_problem import NotDifferentiableError
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
@@ -54,11 +55,11 @@ def judge_case(case: Case, timer: Timer) -> Result:
         with case.model_code():
             findings = _findings(case, timer)
     except NoImplementationError as error:
-        return unavailable(case, str(error), start)
+        return unavailable(case, text_of(error), start)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
         refusal = case.prepared.device.refusal(error) if isinstance(error, Exception) else None
         if refusal is not None:
-            add_to_log(f"{case.identity}: {error}")  # with its backtrace
+            add_to_log(f"{case.identity}: {text_of(error)}")  # with its backtrace
             return _result(case, Outcome.FAILED, start, refusal)
         return _result(case, Outcome.ERROR, start, _described(error, case.prepared))
     if findings.unjudged:
@@ -143,8 +144,8 @@ def _result(
         check=case.check,
         outcome=outcome,
         seconds=time.perf_counter() - start,
-        message=message,
-        config=_config(case, outcome),
+        message=encodable(message),
+        config=encodable_in(_config(case, outcome)),
         measurements=tuple(measurements),
     )
 
@@ -196,7 +197,7 @@ def _described(error: BaseException, prepared: PreparedTest) -> str:
 
 def describe_exception(error: BaseException, declared_at: Place | None = None) -> str:
     """The exception, with its frames in the user's own code; the declaration's place where there are none."""
-    lines = [f"{type(error).__name__}: {error}"]
+    lines = [describe(error)]
     frames = user_frames(error)
     if frames:
         lines += ["in your code (most recent call last):", *traceback.format_list(frames)]

@@ -56,8 +56,14 @@ def definition_of(value: Any) -> Place | None:
 def place_text(place: Place) -> str:
     """``file:line``, relative to the repository (else the working directory) that holds the file."""
     file, line = place
-    name = _name_in_repository(Path(file).absolute(), Path.cwd())
+    name = _name_in_repository(_without_dots(Path(file)), Path.cwd())
     return name if line is None else f"{name}:{line}"
+
+
+def _without_dots(file: Path) -> Path:
+    """The absolute path; ``..`` of a link is what it is to the file system, the folder above its target."""
+    folder = file.parent.resolve() if ".." in file.parts else file.parent.absolute()
+    return folder / file.name
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ttci.errors import TtciError
+from ttci.files import print_any_text
 from ttci.results import Result, exit_code
 from ttci.testing.choice import Request, choose
 from ttci.testing.runner import run_choice
@@ -17,6 +18,7 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a model's tests without pytest and print them; returns the exit code."""
+    print_any_text()
     parser = argparse.ArgumentParser(prog="python -m ttci.testing.run_model_tests", description=main.__doc__)
     parser.add_argument("--model", required=True, help="path.py::Class, path.py or package.module:attr")
     parser.add_argument("--device", default="cpu", help="of the manifest, or cpu, cuda, wormhole_b0")

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ttci.errors import InputError, Mistake, TtciError, did_you_mean
+from ttci.errors import InputError, Mistake, TtciError, describe, did_you_mean
 from ttci.manifest import Source
 from ttci.testing.imports import advice_on
 from ttci.testing.loaded_modules import UNIQUE_PREFIX
@@ -159,4 +159,4 @@ def _mistake(error: BaseException, what: str, place: Place | None) -> Mistake:
         return Mistake(error.filename, error.lineno, f"{what}: {type(error).__name__}: {error.msg}")
     frames = user_frames(error)
     file, line = (frames[-1].filename, frames[-1].lineno) if frames else (place or UNKNOWN)
-    return Mistake(file, line, f"{what}: {type(error).__name__}: {error}{advice_on(error)}")
+    return Mistake(file, line, f"{what}: {describe(error)}{advice_on(error)}")

@@ -13,7 +13,8 @@ import pytest
 from ttci.environment import describe_environment
 from ttci.errors import InputError
 from ttci.manifest import Pair
-from ttci.results import Fidelity, Journal, Outcome, Result, Run, read_run, write_run
+from ttci.results import Fidelity, Journal, Outcome, Result, Run, encodable_in, read_run, write_run
+from ttci.tests.ending import said_by
 from ttci.unfinished import is_unfinished, not_judged, running, unmeasured
 
 _WRITING_SHARE = 0.05  # of the time, at most
@@ -49,7 +50,7 @@ class Recorder:
         self._entries: dict[str, str] = {}  # of every expected check, as JSON: only what is new is encoded
         before = read_run(path) if path and resumes else None
         self._started = before.started if before else datetime.now(timezone.utc)
-        own = {**describe_environment(Path.cwd()), **environment} if path else {}
+        own = {**encodable_in(describe_environment(Path.cwd())), **environment} if path else {}
         self._environment = before.environment if before else own
         for result in before.results if before else ():
             self._keep(result)
@@ -81,7 +82,8 @@ class Recorder:
         """Keep what `report` says of `identity`."""
         result = _result_in(identity, report) if identity in self._entries else None
         if result is not None:
-            self._results[identity] = result
+            before = self._results.get(identity) if report.when == "teardown" else None
+            self._results[identity] = result = _with_teardown(before, result) if before else result
             self._note(identity, result)
 
     def _keep(self, result: Result) -> None:
@@ -131,6 +133,17 @@ def _journal_beside(path: Path) -> Journal:
         raise InputError(f"--run-json {path}: {error.strerror}; name a file that can be written") from None
 
 
+def _with_teardown(judged: Result, teardown: Result) -> Result:
+    """What was judged and measured stays, also where cleaning up after it fails."""
+    kept = judged.outcome is Outcome.FAILED
+    update = {
+        "outcome": judged.outcome if kept else teardown.outcome,
+        "seconds": judged.seconds + teardown.seconds,
+        "message": "\n".join(filter(None, [judged.message, teardown.message])),
+    }
+    return judged.model_copy(update=update)
+
+
 def _result_in(identity: str, report: pytest.TestReport) -> Result | None:
     sent = getattr(report, "ttci_result", None)
     if sent is not None:
@@ -145,4 +158,4 @@ def reason_in(report: pytest.TestReport) -> str:
     """Why a check was skipped, or the text of its failure."""
     if isinstance(report.longrepr, tuple):  # of a skip: file, line, reason
         return report.longrepr[2].removeprefix("Skipped: ")
-    return report.longreprtext
+    return said_by(report)

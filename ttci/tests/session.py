@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -13,12 +14,19 @@ import pytest
 from ttci.child import end_with_starter
 from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
 from ttci.report.table import align
-from ttci.results import Fidelity, Result
+from ttci.results import Fidelity, Result, exit_code
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.config import CHECKS
 from ttci.testing.judge import Case
 from ttci.testing.results import line_of
 from ttci.tests.arguments import SUITE, add_suite, identity_in
+from ttci.tests.ending import (
+    explain_end_of_pytest,
+    leave_end,
+    leave_wrong_usage,
+    make_encodable,
+    tell_of_uncaught,
+)
 from ttci.tests.items import CASE, RESULT, Check, SuiteModule
 from ttci.tests.recorder import Recorder
 from ttci.tests.unmeasured import fail_where_a_target_binds, left_out_with_a_target
@@ -32,6 +40,7 @@ class SuiteSession:
     def __init__(self, config: pytest.Config) -> None:
         """Find the tests and open the device; raises TtciError for a user's mistake."""
         end_with_starter()
+        tell_of_uncaught(config)
         self._config = config
         self._watchdog = Watchdog(config.getoption("--test-timeout"))
         self._checks = config.getoption("--test-check") or CHECKS
@@ -46,6 +55,7 @@ class SuiteSession:
         if not _is_xdist_worker(config):
             config.pluginmanager.register(self._workers)
         self._failures = 0
+        self._has_said_why = False
         add_suite(config)
 
     def pytest_report_header(self) -> str | None:
@@ -61,7 +71,10 @@ class SuiteSession:
         self._choice = None
 
     def pytest_unconfigure(self) -> None:
-        """Give the device back."""
+        """Give the device back, and say where a conftest.py or a plugin takes something for wrong usage."""
+        error = sys.exc_info()[1]
+        if isinstance(error, pytest.UsageError) and not _is_xdist_worker(self._config):
+            leave_wrong_usage(self._config, error)
         self._device.close()
         self._watchdog.close()
 
@@ -153,6 +166,7 @@ class SuiteSession:
         report = yield
         if report.skipped and CASE in item.stash and RESULT not in item.stash:
             fail_where_a_target_binds(item, report)
+        make_encodable(report)
         if report.when == "call" and RESULT in item.stash:
             report.__dict__["ttci_result"] = item.stash[RESULT].model_dump_json()
         return report
@@ -174,10 +188,27 @@ class SuiteSession:
         terminalreporter.write_line(_verdict_counts(results))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_internalerror(self) -> None:
-        """End with ttci's exit code; pytest's own means another thing here."""
-        if not _is_xdist_worker(self._config):
-            pytest.exit("pytest met an internal error", returncode=ExitCode.MACHINERY)
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Say what ended pytest, and end with ttci's exit code; pytest's own means another thing here."""
+        if _is_xdist_worker(self._config):
+            return
+        if not self._config.pluginmanager.hasplugin("terminalreporter"):  # whose part it is to print it
+            print(
+                *(f"INTERNALERROR> {line}" for line in str(excrepr).splitlines()), sep="\n", file=sys.stderr
+            )
+        reason = explain_end_of_pytest(excinfo.value)
+        leave_end(self._config, ExitCode.MACHINERY, reason)
+        self._has_said_why = True
+        pytest.exit(reason, returncode=ExitCode.MACHINERY)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Say why a conftest.py or a plugin ends pytest; Ctrl-C needs no reason."""
+        if self._has_said_why or _is_xdist_worker(self._config):
+            return
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            has_results = self._recorder is not None and bool(self._recorder.results)
+            code = _code_of_exit(excinfo.value.returncode, has_results=has_results)
+            leave_end(self._config, code, explain_end_of_pytest(excinfo.value))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -195,6 +226,8 @@ class SuiteSession:
             session.exitstatus = ExitCode.MACHINERY
         elif session.exitstatus == pytest.ExitCode.INTERRUPTED and 0 < limit <= self._failures:
             session.exitstatus = ExitCode.FAILED
+        elif session.exitstatus == ExitCode.OK and self._recorder and self._recorder.results:
+            session.exitstatus = exit_code(self._recorder.results)  # pytest calls well what is all skipped
         return done
 
 
@@ -261,6 +294,13 @@ def _function_for(check: str, config: pytest.Config) -> str:
 def _is_timed(config: pytest.Config) -> bool:
     """Whether pytest-benchmark is there: a user's -p no:benchmark takes its fixture away."""
     return config.getoption("benchmark_skip", None) is not None
+
+
+def _code_of_exit(returncode: int | None, *, has_results: bool) -> int:
+    """What pytest.exit means to us: its own default and what it ends early come from the machinery."""
+    if has_results or returncode in (None, pytest.ExitCode.INTERRUPTED):
+        return ExitCode.MACHINERY
+    return ExitCode.NOTHING_MATCHED if returncode == 0 else returncode
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

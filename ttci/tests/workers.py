@@ -66,7 +66,8 @@ class Workers:
             return
         what = self._how_it_ended(crashitem, report)
         report.longrepr = what
-        report.__dict__["ttci_result"] = unmeasured(identity, Outcome.ERROR, what).model_dump_json()
+        lost = unmeasured(identity, Outcome.ERROR, what).lost(what)
+        report.__dict__["ttci_result"] = lost.model_dump_json()
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
             reporter.ensure_newline()

@@ -72,12 +72,18 @@ def _measurement(figures: Sequence[Figure]) -> Measurement:
     values = tuple(figure.value for figure in figures)
     return Measurement(
         name=first.metric,
-        value=statistics.median(values) if others else first.value,
+        value=_median(values) if others else first.value,
         unit=first.unit,
         direction=first.direction,
         statistic="median" if others else first.statistic,
         samples=values if others else first.samples,
     )
+
+
+def _median(values: Sequence[float]) -> float:
+    """The median, also of figures whose sum is more than a number can be."""
+    found = statistics.median(values)
+    return found if math.isfinite(found) else 2 * statistics.median(value / 2 for value in values)
 
 
 def number(value: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ttci.errors import MachineryError
 
 _MOST_BYTES = 256 * 2**20
+_NOTHING = re.compile(r"\s*")
 _MARKS = (  # the longer ones first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -47,8 +49,8 @@ def read_text(path: Path) -> str:
         raise MachineryError(f"{path}: byte {error.start} is not {encoding.upper()}") from None
 
 
-def parse_json(path: Path, text: str, begin: int = 0) -> Any:
-    """The JSON that `text` holds from `begin` on; what may follow a script's value may follow it.
+def parse_json(path: Path, text: str, begin: int = 0, rest: re.Pattern[str] = _NOTHING) -> Any:
+    """The JSON that `text` holds from `begin` on; only `rest` may follow it.
 
     Raises:
         MachineryError: it is not JSON; the text says on which line.
@@ -62,8 +64,7 @@ def parse_json(path: Path, text: str, begin: int = 0) -> Any:
         raise MachineryError(f"{path}: not read: it is nested too deeply") from None
     except ValueError as error:  # a number of more digits than Python converts
         raise MachineryError(f"{path}: not JSON: {error}".partition(";")[0]) from None
-    rest = text[end:].strip()
-    if rest not in ("", ";"):
+    if not rest.fullmatch(text, end):
         line = text.count("\n", 0, end) + 1
         raise MachineryError(f"{path}:{line}: not JSON: more text follows its end")
     return value

@@ -7,6 +7,7 @@ milliseconds, tool and benches, each of name, value and unit.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,11 @@ from ttci.history.importing.units import Direction, meaning_of
 from ttci.manifest import Identity, Pair, fits_as_test_name
 from ttci.results import Fidelity, Run
 
-_BEGIN = re.compile(r"\s*(?:(?:window\s*\.\s*)?BENCHMARK_DATA\s*=\s*)?")
+# A script's comments and empty statements, which people and other tools put around what this one writes.
+_AROUND = r"(?:\s|;|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*"
+_OWNER = r"(?:(?:const|let|var)\s+|(?:window|globalThis|self)\s*\.\s*)?"
+_BEGIN = re.compile(rf"{_AROUND}(?:(?:export\s+)?{_OWNER}BENCHMARK_DATA\s*=\s*)?")
+_END = re.compile(_AROUND)
 _FIDELITY = re.compile(r"^fidelity: (\S+)$", re.MULTILINE)  # as `ttci export` writes it
 _CUSTOM: dict[str, Direction] = {"customBiggerIsBetter": "higher", "customSmallerIsBetter": "lower"}
 # Which way is better, where the unit does not say; `biggerIsBetter` of its write.ts.
@@ -47,7 +52,7 @@ def read(path: Path, source: Source) -> Iterator[Run]:
     """
     text = read_text(path)
     begin = _BEGIN.match(text)
-    data = parse_json(path, text, begin.end() if begin else 0)
+    data = parse_json(path, text, begin.end() if begin else 0, rest=_END)
     suites = data.get("entries") if isinstance(data, dict) else None
     if not isinstance(suites, dict):
         raise MachineryError(f'{path}: not a data.js of github-action-benchmark: it has no "entries"')
@@ -123,7 +128,11 @@ class _Entry:
             what = f"value: {shown(bench.get('value'))} is not a finite number"
             return self._wrong(f"{where} {quoted(str(name))}", what)
         extra = bench.get("extra")
-        return [self._in_words(str(name), value, str(unit), tool, extra if isinstance(extra, str) else "")]
+        figure = self._in_words(str(name), value, str(unit), tool, extra if isinstance(extra, str) else "")
+        if not math.isfinite(figure.value):
+            what = f"value: {value:g} {unit} is more than a figure in {figure.unit} can be"
+            return self._wrong(f"{where} {quoted(str(name))}", what)
+        return [figure]
 
     def _in_words(self, name: str, value: float, unit: str, tool: str, extra: str) -> Figure:
         meaning = meaning_of(unit)

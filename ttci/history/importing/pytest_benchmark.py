@@ -77,22 +77,27 @@ def _figure(place: str, entry: Any, source: Source) -> Iterator[Figure]:
     if not isinstance(name, str):
         source.problems.append(f"{place}: fullname: {shown(name)} is no text")
         return
-    median = number(stats.get("median"))
+    median = _in_ms(stats.get("median"))
     if median is None:
-        what = f"stats.median: {shown(stats.get('median'))} is not a finite number"
+        what = f"stats.median: {shown(stats.get('median'))} is not a finite number of milliseconds"
         source.problems.append(f"{place} {quoted(name)}: {what}")
         return
     data = stats.get("data")
-    samples = [number(value) for value in data] if isinstance(data, list) else []
+    samples = map(_in_ms, data) if isinstance(data, list) else ()
     yield Figure(
         Identity(source.pair, as_test_name(name), "performance"),
         "latency_ms",
         "ms",
         "lower",
-        median * _MS_PER_S,
+        median,
         "median",
-        tuple(value * _MS_PER_S for value in samples if value is not None),
+        tuple(value for value in samples if value is not None),
     )
+
+
+def _in_ms(seconds: Any) -> float | None:
+    found = number(seconds)
+    return None if found is None else number(found * _MS_PER_S)
 
 
 def _table(value: Any) -> dict[str, Any]:
