@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ttci.checks.performance import Timing
 from ttci.errors import InputError
 from ttci.manifest import parse_source
 from ttci.results import Outcome
@@ -196,7 +197,7 @@ def test_what_is_imported_when_a_check_runs_is_the_models_own(folder: Path) -> N
         write(folder, {f"{name}/net.py": f"EXPECTED = {by}\n" + textwrap.dedent(late)})
         write(folder, {f"{name}/scales.py": f"{scales}@dataclass\nclass Scale:\n    by: float = {by}\n"})
     choices = [choose(Request(model=f"{name}/net.py::M")) for name in ("a", "b", "a")]
-    judged = [judge_case(choice.cases[0], lambda _: []) for choice in choices]
+    judged = [judge_case(choice.cases[0], lambda _: Timing()) for choice in choices]
     assert [(result.outcome, result.message) for result in judged] == [(Outcome.PASSED, "")] * 3
 
 
@@ -341,5 +342,5 @@ def test_what_a_model_sets_for_the_whole_process_reaches_no_other_and_no_judgeme
     assert sys.argv == arguments
     assert choice.tests[0].module.weight.dtype is torch.bfloat16
     assert choose(Request(model="b.py::M")).tests[0].module.weight.dtype is torch.float32
-    outcomes = {case.check: judge_case(case, lambda _: [0.001]).outcome for case in choice.cases}
+    outcomes = {case.check: judge_case(case, lambda _: Timing((0.001,))).outcome for case in choice.cases}
     assert outcomes == dict.fromkeys(["correctness", "gradients", "performance", "memory"], Outcome.PASSED)
