@@ -319,4 +319,5 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(project: P
 
 def test_benchmark_json_holds_the_identity_beside_the_name(full_run: tuple[Project, Done]) -> None:
     benchmarks = json.loads((full_run[0].path / "b.json").read_text())["benchmarks"]
-    assert all(entry["extra_info"] == {"identity": entry["name"]} for entry in benchmarks)
+    assert all(entry["extra_info"]["identity"] == entry["name"] for entry in benchmarks)
+    assert all(entry["extra_info"]["steady"] in (True, False) for entry in benchmarks)

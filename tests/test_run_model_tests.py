@@ -85,7 +85,7 @@ def printed_verdicts(output: str) -> dict[str, tuple[str, list[str]]]:
     for line in output.splitlines():
         row = re.match(rf"(\S+) +({checks}) +(passed|failed|error|unavailable)(?: +(.*))?$", line)
         if row:
-            verdicts = re.findall(r"(\w+) \S+(?: \w+)? \(target [^:]+: ([\w-]+)\)", row[4] or "")
+            verdicts = re.findall(r"(\w+) \S+(?: \w+)? \((?:not steady[^;]*; )?target [^:]+: ([\w-]+)\)", row[4] or "")
             found[f"{row[1]}[{row[2]}]"] = (row[3], [" ".join(verdict) for verdict in verdicts])
     return found
 
@@ -129,7 +129,8 @@ def test_a_raising_module_is_told_with_the_users_line_and_no_traceback(project: 
 def test_all_well_ends_with_0_and_shows_progress_and_a_summary(project: Path) -> None:
     ended = run_model_tests(project, "--model", "model.py::Fine")
     assert ended.returncode == 0, ended.stderr
-    assert re.match(r"Fine@cpu/norm\[correctness\]: passed \(\d+\.\d s\)\n", ended.stdout)
+    # Before it, a CPU without fast products of the device's type says how it computes them.
+    assert re.search(r"^Fine@cpu/norm\[correctness\]: passed \(\d+\.\d s\)\n", ended.stdout, re.MULTILINE)
     assert ended.stdout.rstrip().endswith("\n1 passed")
 
 
