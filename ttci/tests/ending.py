@@ -36,8 +36,8 @@ def said_by(report: pytest.TestReport) -> str:
     from ttci.testing.places import place_text
 
     crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is None:
-        return report.longreprtext
+    if crash is None:  # as a text it has no line of pytest-xdist's before it
+        return report.longrepr if isinstance(report.longrepr, str) else report.longreprtext
     said = str(crash.message).partition("\n")[0]
     return f"{place_text((crash.path, crash.lineno))}: {said}\n{report.longreprtext}"
 
