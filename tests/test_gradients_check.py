@@ -237,9 +237,9 @@ def test_a_function_that_keeps_state_is_not_judged() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_zeros_at_kinks_pass_and_a_backward_10_percent_off_behind_them_fails(seed: int) -> None:
     def layer(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-        return F.relu(torch.cat([x, torch.zeros_like(x)]) @ w + 0 * b) @ w
+        return F.relu(torch.cat([x, torch.zeros_like(x)]) @ w + b) @ w
 
-    leaves = {"x": leaf(4, 16, seed=seed), "w": leaf(16, 16, seed=seed + 1), "b": leaf(16, seed=seed + 2)}
+    leaves = {"x": leaf(4, 16, seed=seed), "w": leaf(16, 16, seed=seed + 1), "b": leaf(16, scale=0.0)}
     assert check(layer, **leaves) == Findings()
     (complaint,) = check(lambda x, w, b: layer(x, with_gradient_times(w, 1.1), b), **leaves).complaints
     assert complaint.startswith("the gradient of w is wrong")

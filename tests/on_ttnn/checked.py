@@ -236,6 +236,13 @@ def warm_up_calls(device: Any, *limits: float) -> list[int]:
     return made
 
 
+def lowest(device: Any) -> list[bool]:
+    """Of the lowest float32 and of minus infinity, on the board: whether they are finite."""
+    mask = torch.tensor([torch.finfo(torch.float32).min, -torch.inf]).expand(32, 2)
+    found: list[bool] = device.to_host(device.to_device(mask))[0].isfinite().tolist()
+    return found
+
+
 def main(what: str, board: str) -> None:
     if what == "timing":
         let_mocks_be_timed()
@@ -248,6 +255,8 @@ def main(what: str, board: str) -> None:
             found = [result.model_dump(mode="json") for result in results]
         if what == "warm-up":
             found = warm_up_calls(device, 1e-9, 1e9)
+        if what == "lowest":
+            found = lowest(device)
         if what == "released":
             found = len(device._follower.numbers._entries)
     finally:

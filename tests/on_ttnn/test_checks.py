@@ -91,6 +91,10 @@ def test_the_values_of_a_test_are_forgotten_when_it_is_released() -> None:
     assert printed_by("checked.py", "released", "n150") == 0
 
 
+def test_the_lowest_float32_of_a_mask_stays_finite_on_a_board() -> None:
+    assert printed_by("checked.py", "lowest", "n150") == [True, False]
+
+
 def test_what_has_no_implementation_is_unavailable_and_says_why() -> None:
     by_id = results("absent")
     for name in ("trains", "in_a_sequence"):
