@@ -14,7 +14,8 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ from ttci.modules.normalization import RMSNorm
 WIDTH, TOKENS = 32, 16
 SEEDS = 146
 SEEDS_OF_FAULTS = 4
+CORES = 2
 FEWEST_OUTPUTS = 10_000
 MOST_FALSE_ALARMS = 1e-3  # of right outputs
 FEWEST_CAUGHT = 0.99  # at a near tie of a choice of experts, a token could be anything
@@ -187,37 +189,69 @@ class Case:
         return judged.complaints()
 
 
+@dataclass
+class Found:
+    """What was counted, by device and by fault, and what there is to say of it."""
+
+    outputs: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    caught: Counter[str] = field(default_factory=Counter)
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, other: Found) -> None:
+        """Count another's too."""
+        self.outputs += other.outputs
+        self.alarms += other.alarms
+        self.faults += other.faults
+        self.caught += other.caught
+        self.lines += other.lines
+
+
 def main() -> int:
     """Measure both rates; 1 where a bound is missed."""
     start = time.perf_counter()
+    found = Found()
+    with ProcessPoolExecutor(CORES) as pool:
+        for of_seed in pool.map(_of_seed, range(SEEDS), chunksize=4):
+            found.add(of_seed)
+    print(*found.lines, sep="\n")
+    return _conclude(found, time.perf_counter() - start)
+
+
+def _of_seed(seed: int) -> Found:
     torch.set_num_threads(1)
-    outputs, alarms, faults, caught = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    found = Found()
     with torch.no_grad():
-        for case in _cases():
-            for device, (output, precision) in _right_outputs(case).items():
-                outputs[device] += 1
-                for complaint in case.complaints(output, precision)[:1]:
-                    alarms[device] += 1
-                    print(f"false alarm: {case.kind}, seed {case.seed}, {device}: {complaint}")
-            if case.kind in TOKENWISE and case.seed < SEEDS_OF_FAULTS:
-                for name, fault in FAULTS.items():
-                    faults[name] += 1
-                    output = _right_outputs(case)["torch, bfloat16"][0].clone()
-                    fault(output)
-                    is_caught = bool(case.complaints(output, BFLOAT16))
-                    caught[name] += is_caught
-                    if not is_caught:
-                        print(f"missed: {case.kind}, seed {case.seed}: {name}")
-    return _conclude(outputs, alarms, faults, caught, time.perf_counter() - start)
-
-
-def _cases() -> Iterator[Case]:
-    for seed in range(SEEDS):
         for kind, make in (TOKENWISE | OTHERS).items():
             torch.manual_seed(seed)
             module = make()
             x = torch.randn(1, TOKENS, WIDTH)
-            yield Case(kind, seed, module, x, module(x.clone()))
+            case = Case(kind, seed, module, x, module(x.clone()))
+            _judge_right_outputs(case, found)
+            if kind in TOKENWISE and seed < SEEDS_OF_FAULTS:
+                _judge_faults(case, found)
+    return found
+
+
+def _judge_right_outputs(case: Case, found: Found) -> None:
+    for device, (output, precision) in _right_outputs(case).items():
+        found.outputs[device] += 1
+        for complaint in case.complaints(output, precision)[:1]:
+            found.alarms[device] += 1
+            found.lines.append(f"false alarm: {case.kind}, seed {case.seed}, {device}: {complaint}")
+
+
+def _judge_faults(case: Case, found: Found) -> None:
+    right = _on_torch(case, BFLOAT16)
+    for name, fault in FAULTS.items():
+        output = right.clone()
+        fault(output)
+        found.faults[name] += 1
+        if case.complaints(output, BFLOAT16):
+            found.caught[name] += 1
+        else:
+            found.lines.append(f"missed: {case.kind}, seed {case.seed}: {name}")
 
 
 def _right_outputs(case: Case) -> dict[str, tuple[Tensor, Precision]]:
@@ -267,14 +301,13 @@ FAULTS: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
-def _conclude(
-    outputs: Counter[str], alarms: Counter[str], faults: Counter[str], caught: Counter[str], seconds: float
-) -> int:
+def _conclude(found: Found, seconds: float) -> int:
+    outputs, faults = found.outputs, found.faults
     for device, count in outputs.items():
-        print(f"{device:40} {alarms[device]:4} false alarms in {count:6,} right outputs")
-    rate, share = alarms.total() / outputs.total(), caught.total() / faults.total()
+        print(f"{device:40} {found.alarms[device]:4} false alarms in {count:6,} right outputs")
+    rate, share = found.alarms.total() / outputs.total(), found.caught.total() / faults.total()
     for name, count in faults.items():
-        print(f"{name:40} {caught[name]:6,} of {count:6,} caught")
+        print(f"{name:40} {found.caught[name]:6,} of {count:6,} caught")
     well = _within(rate, share, outputs.total(), seconds)
     print(f"right outputs {outputs.total():,}, bound {FEWEST_OUTPUTS:,}: at least")
     print(f"false alarms {rate:.2e} of right outputs, bound {MOST_FALSE_ALARMS:g}")

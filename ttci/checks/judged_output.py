@@ -20,7 +20,7 @@ from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness
 
 _SLACK = 5  # slope and mean may be off by this many tolerances: they are means, not extremes
-_FACTORS = (1.0, 2.0, 4.0) * 5
+_FACTORS = (1.0, 2.0, 4.0, 8.0, 4.0) * 3
 _PASSES = (Roughness(), *(Roughness(seed, factor) for seed, factor in enumerate(_FACTORS, start=1)))
 _ENOUGH_PASSES = 4
 _MOST_SECONDS = 20.0  # beyond which no more than enough passes are made

@@ -33,7 +33,7 @@ _MOVES = _LOOKUPS | {  # the same numbers elsewhere: nothing is rounded
 class Roughness:
     """How one pass rounds.
 
-    seed: None rounds activations to nearest; a number rounds them up or down at random.
+    seed: None rounds to nearest; a number rounds up or down at random.
     factor: by which every error of rounding is multiplied.
     """
 
@@ -135,12 +135,14 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return disturbed(tensor, dtype, how.factor, self._generator)
 
     def _rounded_to(self, tensor: Tensor, dtype_name: str) -> Tensor:
-        """As the device holds a weight: to nearest, once and for all."""
-        rounded = rounded_weight(tensor, dtype_name)
-        if self._roughness.factor == 1:
+        """As the device holds a weight: to nearest, or off by as much in a random direction."""
+        rounded, how = rounded_weight(tensor, dtype_name), self._roughness
+        if how.seed is None:
             return rounded
-        amplified = tensor + self._roughness.factor * (rounded - tensor)
-        return torch.where(amplified.isfinite(), amplified, tensor)
+        error = (rounded - tensor).mul_(how.factor)
+        error *= torch.randint(2, tensor.shape, generator=self._generator).mul_(2).sub_(1)
+        result = tensor + error
+        return torch.where(result.isfinite(), result, tensor)
 
 
 def _storage(tensor: Tensor) -> int:
