@@ -5,7 +5,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from ttci.manifest import parse_source
 from ttci.results import Outcome
 from ttci.testing import discover
 from ttci.testing.choice import Request, choose
+from ttci.testing.imports import ImportScope
 from ttci.testing.judge import judge_case
 
 MODEL = """
@@ -344,3 +347,30 @@ def test_what_a_model_sets_for_the_whole_process_reaches_no_other_and_no_judgeme
     assert choose(Request(model="b.py::M")).tests[0].module.weight.dtype is torch.float32
     outcomes = {case.check: judge_case(case, lambda _: Timing((0.001,))).outcome for case in choice.cases}
     assert outcomes == dict.fromkeys(["correctness", "gradients", "performance", "memory"], Outcome.PASSED)
+
+
+def test_a_loaded_package_whose_places_are_paths_hinders_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ModuleSpec("of_paths", None, is_package=True)
+    spec.submodule_search_locations = [tmp_path / "of_paths"]  # type: ignore[list-item]  # as transformers has it
+    package = ModuleType("of_paths")
+    package.__spec__ = spec
+    monkeypatch.setitem(sys.modules, "of_paths", package)
+    write(tmp_path, {"net.py": MODEL.replace("WIDTH", "16")})
+    [test] = discover.tests_of_source(parse_source("net.py::M", tmp_path))
+    assert test.name == "fc"
+
+
+def test_a_model_whose_folders_cannot_be_entered_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, finders = list(sys.path), list(sys.meta_path)
+
+    def fails(_: ImportScope) -> None:
+        raise OSError("the folder is gone")
+
+    monkeypatch.setattr(ImportScope, "_take_out_what_is_not_found_here", fails)
+    with pytest.raises(OSError, match="gone"), ImportScope(tmp_path, [tmp_path]).entered():
+        pass
+    assert (sys.path, sys.meta_path) == (path, finders)

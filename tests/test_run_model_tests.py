@@ -85,7 +85,8 @@ def printed_verdicts(output: str) -> dict[str, tuple[str, list[str]]]:
     for line in output.splitlines():
         row = re.match(rf"(\S+) +({checks}) +(passed|failed|error|unavailable)(?: +(.*))?$", line)
         if row:
-            verdicts = re.findall(r"(\w+) \S+(?: \w+)? \((?:not steady[^;]*; )?target [^:]+: ([\w-]+)\)", row[4] or "")
+            figure = r"(\w+) \S+(?: \w+)? \((?:not steady[^;]*; )?target [^:]+: ([\w-]+)\)"
+            verdicts = re.findall(figure, row[4] or "")
             found[f"{row[1]}[{row[2]}]"] = (row[3], [" ".join(verdict) for verdict in verdicts])
     return found
 

@@ -58,8 +58,8 @@ class ImportScope:
         if self in _entered[-1:]:
             yield
             return
-        self._enter()
         try:
+            self._enter()
             yield
         finally:
             self._leave()
@@ -107,7 +107,8 @@ class ImportScope:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Find a module as Python does, but for what lies beside the model's file."""
         spec = self._find_beside(name) if path is None else None
-        for finder in () if spec else [finder for finder in sys.meta_path if finder is not self]:
+        others = [finder for finder in sys.meta_path if not isinstance(finder, ImportScope)]
+        for finder in () if spec else others:
             spec = finder.find_spec(name, path, target)
             if spec:
                 break

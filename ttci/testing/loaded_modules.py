@@ -41,7 +41,8 @@ def folders_of(spec: object) -> set[str]:
     if not isinstance(spec, ModuleSpec):
         return set()
     if spec.submodule_search_locations is not None:
-        return {_folder_of(location) for location in spec.submodule_search_locations}
+        # Strings, by what the documentation says; transformers gives paths.
+        return {_folder_of(os.fspath(location)) for location in spec.submodule_search_locations}
     return {_folder_of(spec.origin)} if spec.has_location and spec.origin else set()
 
 
