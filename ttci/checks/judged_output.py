@@ -102,7 +102,7 @@ class _Floats:
         self._noise = Noise(output, reference, precision)
         self._both, self._tolerance = (as_matrix(output), as_matrix(reference)), tolerance
         if self._complaints:
-            self._constancy = Constancy(output, reference, precision.dtype, tolerance)
+            self._constancy = Constancy(output, reference, precision.dtype, tolerance, _SLACK * tolerance)
 
     @property
     def correlation(self) -> float:
@@ -160,8 +160,10 @@ class _Floats:
         return [*whole, _described(telling, self._precision)]
 
     def notes(self) -> list[str]:
-        if not self._is_nearly_constant:
+        if self._constancy is None or not self._constancy.explains:
             return []
+        if not self._constancy.is_nearly_constant:
+            return [f"of so few values that the rounding of {self._precision} explains how far it is off"]
         return [f"nearly constant for {self._precision}, whose rounding explains how far it is off"]
 
 
@@ -200,7 +202,7 @@ class _Integers:
 
 def _as_real(tensor: Tensor) -> Tensor:
     """Real and imaginary parts side by side in the last dimension."""
-    return torch.view_as_real(tensor).flatten(-2)
+    return torch.view_as_real(tensor.resolve_conj()).flatten(-2)
 
 
 def _compared(output: Tensor, reference: Tensor, tolerance: float, *, exact: bool) -> Comparison:

@@ -1,4 +1,4 @@
-"""Outputs that hardly vary: how far the rules for the whole may be missed by rounding alone."""
+"""Outputs that hardly vary or have few values: how far rounding alone makes them miss the whole's rules."""
 
 from __future__ import annotations
 
@@ -46,14 +46,21 @@ class _Distance:
 class Constancy:
     """An output whose whole is wrong by the rules, and whether its reference could have met them."""
 
-    def __init__(self, output: Tensor, reference: Tensor, dtype: torch.dtype, tolerance: float) -> None:
+    def __init__(
+        self, output: Tensor, reference: Tensor, dtype: torch.dtype, tolerance: float, mean_tolerance: float
+    ) -> None:
+        """Take in both, and what the rules allow: of correlation, and of scale and shift."""
         rounded = rounded_to_nearest(reference, dtype)
         if output.is_floating_point():
             rounded = rounded_to_nearest(rounded, output.dtype)
         self._reference = reference
         self._seen = [_Distance.of(rounded, reference)]
         self._own = _Distance.of(output, reference)
-        self.is_near = self._seen[0].lack_of_correlation >= _SHARE * tolerance
+        once = self._seen[0]
+        self.is_nearly_constant = once.lack_of_correlation >= _SHARE * tolerance
+        # Rounding has no scale and no shift on average: it has where there are few values.
+        has_few_values = max(once.slope, once.shift) >= _SHARE * mean_tolerance
+        self.is_near = self.is_nearly_constant or has_few_values
 
     def learn(self, rounded: Tensor) -> None:
         """Take in the reference as it comes out with rounding."""
@@ -64,9 +71,11 @@ class Constancy:
         """Whether rounding alone does as much to the reference as was found.
 
         Only where the reference itself, rounded once to the output's type, loses a quarter of
-        the tolerance of its correlation: it is nearly constant for that type.
+        what a rule allows: it is nearly constant for that type, or has few values. An error of
+        few values may be all scale or all shift; its size alone says whether it is rounding's.
         """
         return self.is_near and all(
             value <= margin * max(getattr(seen, name) for seen in self._seen)
             for name, value, margin in self._own.with_margins()
+            if self.is_nearly_constant or name not in ("slope", "shift")
         )
