@@ -321,6 +321,36 @@ def test_a_weight_is_rounded_where_it_is_used_and_itself_stays() -> None:
     assert (y - before.T).abs().max() > 2**-6 * before.abs().max()
 
 
+class GivesCache(nn.Module):
+    """A token appended to a cache, which it gives back: most of it is only copied."""
+
+    keys: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("keys", torch.randn(4, 4, 64, 32))
+
+    def forward(self, token: Tensor) -> Tensor:
+        keys = self.keys.clone()
+        keys[:, :, 40] = token
+        return keys
+
+
+@pytest.mark.parametrize("weight_dtype", ["bfloat8_b", "bfloat4_b"])
+def test_a_cache_is_held_in_the_type_of_weights(weight_dtype: str) -> None:
+    module, token = GivesCache(), torch.randn(4, 4, 32)
+    precision = Precision(torch.bfloat16, weight_dtype)
+
+    def reference(roughness: Roughness) -> list[Tensor]:
+        with Rounding(precision, roughness, module.buffers()) as rounding:
+            return [module(rounding.given(token))]
+
+    held = rounded_weight(module(token), weight_dtype)
+    output = judged_output(held, module(token), 1e-2, exact=False, precision=precision)
+    learn_from_passes([output], RoundedReferences(precision, reference))
+    assert output.complaints() == []
+
+
 def test_finite_numbers_stay_finite_in_a_narrower_type() -> None:
     lowest, narrow = torch.finfo(torch.float32).min, torch.finfo(torch.bfloat16)
     values = torch.tensor([lowest, -lowest, float("-inf"), 1.0])

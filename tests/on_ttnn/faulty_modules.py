@@ -79,10 +79,17 @@ class DecodeStep(nn.Module):
     """One decoded token and the cache behind it; every call has the cache of the one before again."""
 
     hidden_dim = WIDTH
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, module: Any) -> None:
         super().__init__()
         self.module = module
+        cache = module.make_cache(
+            DECODE_BATCH, CACHE_LENGTH, torch.Generator().manual_seed(1), position=POSITION
+        )
+        self.register_buffer("keys", cache.keys)
+        self.register_buffer("values", cache.values)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         cache = self._cache()
@@ -98,10 +105,8 @@ class DecodeStep(nn.Module):
 
         return run
 
-    def _cache(self) -> Any:
-        return self.module.make_cache(
-            DECODE_BATCH, CACHE_LENGTH, torch.Generator().manual_seed(1), position=POSITION
-        )
+    def _cache(self) -> attention.KVCache:
+        return attention.KVCache(self.keys.clone(), self.values.clone(), POSITION)
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,11 @@ class Roughness:
 class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is entered, what depends on an activation or a parameter is rounded in float32.
 
-    Parameters are rounded where they are used, as the device holds weights. What depends
-    on neither (positions, tables of angles) stays as it is: a right implementation
+    Parameters and buffers are rounded where they are used, as the device holds weights. What
+    depends on neither (positions, tables of angles) stays as it is: a right implementation
     computes that in float32.
 
-    buffers: tensors that the device holds rounded to its type of activations.
+    buffers: tensors that the device holds beside the parameters, a cache of keys and values, say.
     """
 
     def __init__(self, precision: Precision, roughness: Roughness, buffers: Iterable[Tensor] = ()) -> None:
@@ -116,11 +116,10 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return map_tensors(args, held), map_tensors(kwargs, held)
 
     def _rounded_held(self, tensor: Tensor) -> Tensor:
-        is_matrix = _storage(tensor) in self._parameters and tensor.ndim > 1
         key = (_storage(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor._version)
         if key in self._kept:
             return self._kept[key]
-        name = self._precision.weight_dtype if is_matrix else self._precision.dtype_name
+        name = self._precision.weight_dtype if tensor.ndim > 1 else self._precision.dtype_name
         rounded = self._rounded_to(tensor.detach(), name)
         if tensor.numel() <= _KEPT:
             self._kept[key] = rounded
