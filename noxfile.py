@@ -24,12 +24,12 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
+from ttci.artifacts.pair_folder import PairFolder  # noqa: E402
+from ttci.artifacts.plan_file import write_planned  # noqa: E402
 from ttci.errors import TtciError  # noqa: E402
 from ttci.manifest import load_manifest  # noqa: E402
-from ttci.needs import TTNN_PYTHONS  # noqa: E402
-from ttci.pair_folder import PairFolder  # noqa: E402
-from ttci.plan import Plan, plan  # noqa: E402
-from ttci.report.planned import write_planned  # noqa: E402
+from ttci.planning.needs import TTNN_PYTHONS  # noqa: E402
+from ttci.planning.plan import Plan, plan  # noqa: E402
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 

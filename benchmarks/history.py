@@ -23,11 +23,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from ttci.drift.of_run import view_of
+from ttci.drift.compare import view_of
 from ttci.history.add import add_runs
-from ttci.history.folder_store import FolderStore
-from ttci.history.index import updated_index
+from ttci.history.index.index import updated_index
 from ttci.history.record import encode, file_name, recorded
+from ttci.history.stores.folder import FolderStore
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run, write_run
 
 PAIR = "llama3@n150"
@@ -42,9 +42,9 @@ _FIRST = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _JUDGE = """
 import sys
 from pathlib import Path
-from ttci.drift.of_run import view_of
-from ttci.history.folder_store import FolderStore
-from ttci.history.index import updated_index
+from ttci.drift.compare import view_of
+from ttci.history.stores.folder import FolderStore
+from ttci.history.index.index import updated_index
 from ttci.results import read_run
 
 run = read_run(Path(sys.argv[2], "run.json"))

@@ -25,9 +25,9 @@ from pathlib import Path
 
 from ttci.history import DEFAULT_BRANCH
 from ttci.history.add import add_runs
-from ttci.history.own_repository import OwnRepository, Pushed
 from ttci.history.record import decode
-from ttci.history.store import open_store
+from ttci.history.stores import open_store
+from ttci.history.stores.clone import OwnRepository, Pushed
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run
 
 PROCESSES, RUNS = 20, 50

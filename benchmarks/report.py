@@ -26,8 +26,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ttci.report.benchmarks import complete_benchmarks
-from ttci.report.junit import write_junit
+from ttci.artifacts.benchmark_json import complete_benchmarks
+from ttci.artifacts.junit import write_junit
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run, judge, write_run
 
 BOUND = 1.5

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.browser import Page, chromium
 from ttci.report.collect import PairReport, Report
-from ttci.report.html import write_html
+from ttci.report.html.report import write_html
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run, judge
 
 MOST_SECONDS = 1.0  # of a filter, and of a sort

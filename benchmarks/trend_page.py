@@ -18,11 +18,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.browser import Page, chromium
-from ttci.drift.words import HistoryView, Judgement, SeriesDrift
+from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.history.series import Point, Series
 from ttci.report.collect import PairReport, Report
-from ttci.report.html import write_html
-from ttci.report.trend_page import write_site
+from ttci.report.html.report import write_html
+from ttci.report.html.trends import write_site
 from ttci.results import Drift, Fidelity, Measurement, Outcome, Result, Run
 
 MOST_SECONDS = 2.0  # from the navigation to the first chart

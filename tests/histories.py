@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.pair_folders import STARTED, latency, result_of, run_of
-from ttci.drift.words import HistoryView, Judgement, SeriesDrift
-from ttci.history.folder_store import FolderStore
+from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.history.record import encode, file_name, recorded
 from ttci.history.series import Point, Series
+from ttci.history.stores.folder import FolderStore
 from ttci.results import Drift, Run
 
 PAIR = "llama3@n150"

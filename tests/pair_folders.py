@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ttci.report.benchmarks import complete_benchmarks
-from ttci.report.junit import write_junit
+from ttci.artifacts.benchmark_json import complete_benchmarks
+from ttci.artifacts.junit import write_junit
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run, judge, write_run
 
 STARTED = datetime(2026, 11, 22, 10, 0, tzinfo=timezone.utc)

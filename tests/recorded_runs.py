@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ttci.history.folder_store import FolderStore
 from ttci.history.record import encode, file_name, recorded
+from ttci.history.stores.folder import FolderStore
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run
 
 PAIR = "llama3@cpu"

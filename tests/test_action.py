@@ -19,8 +19,8 @@ from tests.github_expressions import Expressions
 from tests.pair_folders import leave, missed, result_of, run_of
 from ttci.action.__main__ import main
 from ttci.action.files import write_outputs
+from ttci.artifacts.plan_file import read_planned
 from ttci.errors import InputError
-from ttci.report.planned import read_planned
 from ttci.results import Outcome
 
 ROOT = Path(__file__).parents[1]

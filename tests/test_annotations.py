@@ -18,7 +18,7 @@ from tests.pair_folders import (
     run_of,
     throughput,
 )
-from ttci.cli import main
+from ttci.cli.main import main
 from ttci.report.annotations import annotation_lines
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.findings import findings

@@ -10,12 +10,12 @@ import pytest
 from torch import nn
 
 from tests.pair_folders import leave, result_of, run_of
-from ttci.cli import main
+from ttci.artifacts.ended import read_ended, write_ended
+from ttci.artifacts.unfinished import unmeasured
+from ttci.cli.main import main
 from ttci.errors import describe
-from ttci.report.ended import read_ended, write_ended
 from ttci.results import Outcome
 from ttci.testing import ModuleTest, run_module_tests
-from ttci.unfinished import unmeasured
 
 HALF = os.fsdecode(b"w\xe4ights.bin")  # a name that is not UTF-8
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,30 +15,25 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
-    *("search_path", "errors", "files", "duration", "terminal"),
-    *("cache", "toolchain", "manifest", "environment", "needs", "plan"),
-    *("results", "unfinished", "history", "drift"),
-    *("report", "export", "packing"),
-    *("board_lock", "failure_limit", "expectation", "progress", "child"),
-    *("pair_folder", "ending", "pair_process", "run", "confirm"),
+    *("search_path", "errors", "files", "git", "environment"),
+    *("manifest", "results", "artifacts", "text", "toolchain", "planning"),
+    *("history", "drift", "report", "export", "runner"),
     "action",
 )
 HEAVY = ("tensors", "checks", "devices", "modules", "testing")
-EDGES = ("tests", "plugin", "commands", "report_command", "history_command", "cli", "__main__")
+EDGES = ("tests", "plugin", "cli", "__main__")
 ORDER = (*LIGHT, *HEAVY, *EDGES)
 # Which edge may import which: each is the way in to the next.
-BETWEEN_EDGES = {
-    ("plugin", "tests"),
-    *(("cli", command) for command in ("commands", "report_command", "history_command")),
-    ("__main__", "cli"),
-}
-LIGHT_EDGES = ("commands", "report_command", "history_command", "cli")
+BETWEEN_EDGES = {("plugin", "tests"), ("__main__", "cli")}
+LIGHT_EDGES = ("cli",)
 FORBIDDEN_ON_THE_LIGHT_FLOOR = ("torch", "ttnn", "pytest")
 STATISTICS = ("numpy", "scipy", "ruptures")  # on the light floor: in drift alone, once something is judged
-STATISTICAL_MODULES = tuple(f"ttci.drift.{name}" for name in ("judge", "newest", "levels", "noise"))
+STATISTICAL_MODULES = tuple(f"ttci.drift.{name}" for name in ("judge", "recent", "levels", "noise"))
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
+MOST_ROOT_MODULES = 8
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+SET_OF_FILES = set(FILES)
 SHIPPED = [*FILES, *sorted((ROOT / "models").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
 
 
@@ -104,6 +100,12 @@ def module_file(name: str) -> Path:
     return ROOT.joinpath(*name.split(".")).with_suffix(".py")
 
 
+def files_of(module: str) -> list[Path]:
+    """The file of a module of ttci, or of a package its ``__init__.py``; none of another's."""
+    place = ROOT.joinpath(*module.split("."))
+    return [file for file in (place.with_suffix(".py"), place / "__init__.py") if file in SET_OF_FILES]
+
+
 def loaded_by(modules: list[str]) -> set[str]:
     """The packages that a fresh Python has loaded after importing `modules`."""
     code = (
@@ -127,6 +129,22 @@ def test_imports_point_downward() -> None:
         if ORDER.index(imported) > ORDER.index(room):
             wrong.append(str(entry))
     assert wrong == []
+
+
+def test_no_files_import_each_other_in_a_circle_not_even_in_functions() -> None:
+    imported: dict[Path, set[Path]] = {file: set() for file in FILES}
+    for entry in IMPORTS:
+        imported[entry.importer] |= {file for file in files_of(entry.module) if file != entry.importer}
+    try:
+        tuple(TopologicalSorter(imported).static_order())
+    except CycleError as error:
+        circle = [str(file.relative_to(ROOT)) for file in error.args[1]]
+        pytest.fail(" imports ".join(circle[::-1]))
+
+
+def test_the_root_holds_few_modules() -> None:
+    at_root = [file.stem for file in PACKAGE.glob("*.py") if not file.stem.startswith("__")]
+    assert len(at_root) <= MOST_ROOT_MODULES
 
 
 def test_nobody_imports_an_edge_but_the_way_in_to_it() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_benchmark.stats import Stats
 
-from ttci.report.benchmarks import complete_benchmarks, stats_of
+from ttci.artifacts.benchmark_json import complete_benchmarks, stats_of
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run
 
 if TYPE_CHECKING:

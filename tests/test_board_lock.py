@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from ttci import board_lock
-from ttci.board_lock import boards_in_use, held_environment, hold_boards
 from ttci.errors import DeviceUnavailableError, MachineryError
+from ttci.runner import board_lock
+from ttci.runner.board_lock import boards_in_use, held_environment, hold_boards
 
 HOLD = """
 import sys, time
-from ttci.board_lock import hold_boards
+from ttci.runner.board_lock import hold_boards
 what, seconds, log = sys.argv[1:]
 with hold_boards(what, 60, lambda line: print(line, flush=True)):
     with open(log, "a") as file:
@@ -178,7 +178,7 @@ def test_two_that_want_the_same_boards_do_not_wait_for_each_other(
 
 THEIRS = """
 import os
-from ttci.board_lock import hold_boards
+from ttci.runner.board_lock import hold_boards
 os.setuid(65534)
 with hold_boards("theirs@n150", 0, print):
     print("held")

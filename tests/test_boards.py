@@ -13,7 +13,7 @@ import pytest
 
 from ttci.errors import ExitCode, InputError
 from ttci.manifest import Pair, load_manifest
-from ttci.run import run_pair
+from ttci.runner.pair import run_pair
 
 if TYPE_CHECKING:
     from tests.conftest import Done, Project

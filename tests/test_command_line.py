@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from ttci import __version__, commands
-from ttci.cli import main
+from ttci import __version__
+from ttci.cli import listing
+from ttci.cli.main import main
 from ttci.results import Fidelity, Outcome, Result, Run, write_run
 
 MODEL = """
@@ -317,7 +318,7 @@ def test_bug_of_ours_is_no_failed_check(
     def fall_over(*_: Any) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(commands, "load_manifest", fall_over)
+    monkeypatch.setattr(listing, "load_manifest", fall_over)
     assert main(["list"]) == 4
     assert "ZeroDivisionError: a bug" in capsys.readouterr().err
 
@@ -329,7 +330,7 @@ def test_interrupt_ends_with_130_and_no_traceback(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "load_manifest", interrupt)
+    monkeypatch.setattr(listing, "load_manifest", interrupt)
     assert main(["list"]) == 130
     assert capsys.readouterr().err == "interrupted; what had finished is in the pair's run.json\n"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Done, Project, clean_environment
-from ttci.history.folder_store import FolderStore
 from ttci.history.record import encode, file_name, recorded
+from ttci.history.stores.folder import FolderStore
 from ttci.results import Measurement, Result, Run, read_run
 
 MODEL = """

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ttci.devices import NoImplementationError
 from ttci.devices.conversion import CopyOrOriginal, ExchangedWeights, converted, in_type, runnable
+from ttci.devices.protocol import NoImplementationError
 
 CPU = torch.device("cpu")
 WIDTH = 8

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ttci.checks.performance import measure
 from ttci.devices import open_device
-from ttci.history.circumstances import config_of
+from ttci.history.comparability import config_of
 from ttci.manifest import Pair, TorchDeviceEntry
 from ttci.results import Outcome, Result
 from ttci.testing import ModuleTest

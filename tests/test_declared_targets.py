@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ttci.checks.performance import Timing, measure
-from ttci.devices import Device, open_device
+from ttci.devices import open_device
+from ttci.devices.protocol import Device
 from ttci.manifest import Pair, TestTargets, TorchDeviceEntry
 from ttci.results import Fidelity, Outcome, Result, Verdict
 from ttci.testing import ModuleTest, ModuleTestSpec, TestConfig, run_module_tests, test_module

@@ -10,7 +10,7 @@ import pytest
 from numpy.random import Generator
 
 from ttci.drift.judge import FEWEST_EQUAL_RUNS, FEWEST_RUNS, judge
-from ttci.drift.words import Judgement
+from ttci.drift.judgement import Judgement
 from ttci.results import Drift
 
 NOISE = 0.02

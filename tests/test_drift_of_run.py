@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.recorded_runs import PAIR, identity, put, run_at, timed
-from ttci.drift.of_run import view_of
-from ttci.drift.words import HistoryView, Judgement, SeriesDrift
+from ttci.drift.compare import view_of
+from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.history.baseline import MOST_POINTS
-from ttci.history.index import updated_index
+from ttci.history.index.index import updated_index
 from ttci.results import Drift, Fidelity, Measurement, Outcome, Result, Run
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ttci.ending import reason_in
 from ttci.report.collect import collect
+from ttci.runner.ending import reason_in
 
 if TYPE_CHECKING:
     from tests.conftest import Done, Project

@@ -10,7 +10,7 @@ import pytest
 
 from tests.repositories import git
 from ttci.environment import describe_environment
-from ttci.history.remote import find_remote
+from ttci.history.stores.remote import find_remote
 from ttci.testing.places import place_text
 
 ANOTHER_USER = 12345

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from tests.pair_folders import result_of, run_of
-from ttci.expectation import Earlier, Expectation
+from ttci.artifacts.unfinished import not_judged
 from ttci.results import Outcome
-from ttci.unfinished import not_judged
+from ttci.runner.expectation import Earlier, Expectation
 
 PAIR = "llama3@cpu"
 A, B, C = (f"{PAIR}/{test}[correctness]" for test in ("a", "b", "c"))

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.pair_folders import latency, leave, missed, result_of, run_of, throughput
-from ttci.cli import main
+from ttci.cli.main import main
 from ttci.export import FORMATS
 from ttci.export.tt_benchmark_run import BenchmarkRun, schema_text
 from ttci.results import Measurement, Outcome

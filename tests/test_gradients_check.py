@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ttci.checks.findings import Findings
 from ttci.checks.gradients import check_gradients
+from ttci.checks.outcome import Findings
 
 
 def leaf(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:

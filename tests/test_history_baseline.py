@@ -15,7 +15,7 @@ import pytest
 from tests.recorded_runs import put, run_at, timed
 from ttci.history.baseline import MOST_RUNS, Baseline, baseline_of
 from ttci.history.commits import Commits
-from ttci.history.index import updated_index
+from ttci.history.index.index import updated_index
 from ttci.history.record import run_id
 from ttci.report.whole_history import view_of_history
 from ttci.results import Run

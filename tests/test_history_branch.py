@@ -13,11 +13,11 @@ import pytest
 
 from tests.history_repositories import Repositories, files_of, git, make_repositories, measured_run
 from ttci.errors import InputError, MachineryError
-from ttci.history import branch_store
-from ttci.history.branch_store import BranchStore
-from ttci.history.git import Done, run_git
-from ttci.history.own_repository import OwnRepository
-from ttci.history.store import store_folder
+from ttci.git import Done, run_git
+from ttci.history.stores import branch as branch_store
+from ttci.history.stores.branch import BranchStore
+from ttci.history.stores.clone import OwnRepository
+from ttci.history.stores.protocol import store_folder
 
 BRANCH = "ttci-history"
 
@@ -407,7 +407,7 @@ def test_file_that_is_too_large_comes_empty_and_is_said(
 ) -> None:
     store = BranchStore(BRANCH, repositories.clone())
     large, small = files_of(measured_run(1)), files_of(measured_run(2))
-    monkeypatch.setattr("ttci.history.own_repository.MOST_BYTES", 1000)
+    monkeypatch.setattr("ttci.history.stores.clone.MOST_BYTES", 1000)
     names = store.change(dict.fromkeys(large, b"x" * 1001) | small, {}, "")
     assert dict(store.read(names)) == dict.fromkeys(large, b"") | small
     assert store.notes == [f"{name}: too large; it is not read" for name in large]
@@ -418,7 +418,7 @@ def test_file_that_is_gone_while_others_are_read_is_left_out(
 ) -> None:
     store = BranchStore(BRANCH, repositories.clone())
     names = store.change(files_of(measured_run(1), measured_run(2)), {}, "")
-    monkeypatch.setattr("ttci.history.own_repository._READ_BYTES", 1)  # so that one is read at a time
+    monkeypatch.setattr("ttci.history.stores.clone._READ_BYTES", 1)  # so that one is read at a time
     reading = store.read(names)
     assert next(reading)[0] == names[0]
     git(repositories.remote, "update-ref", "-d", f"refs/heads/{BRANCH}")

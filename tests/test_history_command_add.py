@@ -13,10 +13,10 @@ import pytest
 from tests.conftest import clean_environment
 from tests.history_repositories import Repositories, files_of, git, make_repositories, measured_run
 from tests.pair_folders import leave, result_of, run_of
-from ttci.cli import main
+from ttci.artifacts import ended
+from ttci.cli.main import main
 from ttci.history import record
-from ttci.history.store import chosen_store
-from ttci.report import ended
+from ttci.history.stores import chosen_store
 
 JOBS, RUNS_OF_A_JOB = 4, 3
 

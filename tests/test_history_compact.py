@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.history_repositories import PAIR, Repositories, files_of, make_repositories, measured_run
-from ttci.cli import main
+from ttci.cli.main import main
 from ttci.history import DEFAULT_BRANCH, record
-from ttci.history.branch_store import BranchStore
 from ttci.history.compact import compact, compact_when_due, quantiles
-from ttci.history.folder_store import FolderStore
-from ttci.history.store import Store
+from ttci.history.stores.branch import BranchStore
+from ttci.history.stores.folder import FolderStore
+from ttci.history.stores.protocol import Store
 from ttci.results import Measurement, write_run
 
 SAMPLES = [4 + index / 10 for index in range(17)]

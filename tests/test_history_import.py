@@ -12,7 +12,7 @@ import pytest
 
 from tests.histories import run_before
 from tests.pair_folders import leave, run_of
-from ttci.cli import main
+from ttci.cli.main import main
 from ttci.errors import ExitCode
 from ttci.export.github_action_benchmark import as_github_action_benchmark
 from ttci.export.points import Point

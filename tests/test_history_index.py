@@ -16,12 +16,12 @@ import pytest
 from tests.recorded_runs import FIRST, PAIR, identity, put, run_at, timed
 from ttci.environment import boards_in
 from ttci.errors import MachineryError
-from ttci.history.circumstances import difference, versions_of
-from ttci.history.folder_store import FolderStore
-from ttci.history.index import DamagedIndexError, Index, updated_index
+from ttci.history.comparability import difference, versions_of
+from ttci.history.index.index import DamagedIndexError, Index, updated_index
 from ttci.history.record import encode, file_name, run_id
 from ttci.history.series import Series, branch_of, figures_of
-from ttci.history.store import store_folder
+from ttci.history.stores.folder import FolderStore
+from ttci.history.stores.protocol import store_folder
 from ttci.results import Fidelity, Run
 
 LATENCY = Series(identity(), "latency_ms", "ms")
@@ -145,7 +145,7 @@ def test_only_the_newest_of_many_bad_files_are_read_again(
     store = CountingStore(folder)
     updated_index(store).close()
     store.was_read.clear()
-    monkeypatch.setattr("ttci.history.index._MOST_BAD", 2)
+    monkeypatch.setattr("ttci.history.index.index._MOST_BAD", 2)
     updated_index(store).close()
     assert sorted(store.was_read) == sorted(map(file_name, runs[1:]))
 
@@ -246,8 +246,8 @@ def test_the_index_can_be_deleted_at_any_time(folder: Path) -> None:
 UPDATE = """
 import sys
 from pathlib import Path
-from ttci.history.folder_store import FolderStore
-from ttci.history.index import updated_index
+from ttci.history.stores.folder import FolderStore
+from ttci.history.index.index import updated_index
 with updated_index(FolderStore(Path(sys.argv[1]))) as index:
     print(len(index.runs()), sum(run.figures for run in index.runs()))
 """

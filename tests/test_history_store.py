@@ -13,8 +13,8 @@ from tests.history_repositories import files_of, measured_run
 from tests.pair_folders import latency, result_of, run_of
 from ttci.errors import InputError, MachineryError
 from ttci.history import record
-from ttci.history.folder_store import FolderStore
-from ttci.history.store import chosen_store, open_store
+from ttci.history.stores import chosen_store, open_store
+from ttci.history.stores.folder import FolderStore
 from ttci.results import Fidelity, Measurement
 
 NAME = "runs/llama3@n150/2026-03/20260301T120100-{}.json"

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ttci.checks.performance import measure
-from ttci.devices import Device, open_device
+from ttci.devices import open_device
+from ttci.devices.protocol import Device
 from ttci.manifest import Pair, TorchDeviceEntry
 from ttci.results import Outcome, Result
 from ttci.testing import DeclarationError, ModuleTest

@@ -15,8 +15,9 @@ from ttci.checks.performance import measure
 from ttci.devices import open_device
 from ttci.manifest import KernelEntry, Manifest, Pair, TorchDeviceEntry, load_manifest
 from ttci.manifest.kernels import OPERATIONS
-from ttci.modules import kernels, ttnn_kernels
+from ttci.modules import kernels
 from ttci.modules.kernels import Kernel
+from ttci.modules.ttnn import kernels as ttnn_kernels
 from ttci.results import Outcome, Result
 from ttci.testing.choice import Choice, declared_tests
 from ttci.testing.judge import judge_case

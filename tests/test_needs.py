@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from installed_ttnn import InstalledTtnn  # type: ignore[import-not-found]  # beside this file
 
-from ttci.cli import main
+from ttci.cli.main import main
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
-from ttci.needs import needs, package_needs
-from ttci.plan import missing
+from ttci.planning.needs import needs, package_needs
+from ttci.planning.plan import missing
 from ttci.toolchain import sfpi
 
 ROOT = Path(__file__).parents[1]

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.pair_folders import STARTED, leave, run_of
-from ttci.cli import main
+from ttci.cli.main import main
 from ttci.errors import InputError
 from ttci.manifest import Pair
-from ttci.packing import PackedJob, pack, read_seconds
-from ttci.plan import Job
+from ttci.planning.packing import PackedJob, pack
+from ttci.planning.plan import Job
+from ttci.report.seconds import read_seconds
 
 HOSTED, BOARD = ("ubuntu-latest",), ("self-hosted", "N150")
 MANIFEST = """

@@ -18,8 +18,8 @@ from ttci.checks.performance import (
     check_performance,
     measure,
 )
-from ttci.report.verdicts import describe_briefly, describe_failure
 from ttci.results import Measurement, Verdict, judge
+from ttci.text.measurement import describe_briefly, describe_failure
 
 STEADY_ROUNDS = 8  # 1 - 2 / 2^8 is the first such share above 0.99
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ttci.manifest import Manifest, TorchDeviceEntry, TtnnDeviceEntry, load_manifest
-from ttci.plan import missing, plan
+from ttci.planning.plan import missing, plan
 
 TEXT = """
 [devices.cpu]

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from ttci.progress import Progress
+from ttci.runner.progress import Progress
 
 # Follows a child that begins a check, says so as pytest does, and takes its time.
 FOLLOW = """
 import subprocess, sys, time
 from datetime import date
-from ttci.expectation import Earlier, Expectation
-from ttci.progress import Progress
+from ttci.runner.expectation import Earlier, Expectation
+from ttci.runner.progress import Progress
 
 checks = ["tiny@cpu/lin[gradients]", "tiny@cpu/norm[gradients]"]
 earlier = Earlier(date(2026, 11, 27), {checks[0]: 40.0, checks[1]: 20.0})

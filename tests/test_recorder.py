@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from ttci.artifacts.unfinished import explain_end, is_unfinished, unfinished_in
 from ttci.errors import MachineryError
 from ttci.manifest import Pair
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run, read_run, write_run
 from ttci.tests import recorder as recorder_module
 from ttci.tests.recorder import Recorder
-from ttci.unfinished import explain_end, is_unfinished, unfinished_in
 
 A, B = "tiny@cpu/lin[correctness]", "tiny@cpu/lin[memory]"
 

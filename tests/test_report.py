@@ -14,11 +14,11 @@ from junitparser import JUnitXml
 
 from tests.conftest import MANIFEST, Project, clean_environment
 from tests.pair_folders import latency, leave, missed, result_of, run_of, throughput
-from ttci.cli import main
-from ttci.report import find
+from ttci.artifacts import find
+from ttci.artifacts.ended import write_ended
+from ttci.artifacts.plan_file import write_planned
+from ttci.cli.main import main
 from ttci.report.collect import collect
-from ttci.report.ended import write_ended
-from ttci.report.planned import write_planned
 from ttci.results import Fidelity, Measurement, Outcome, Verdict, exit_code
 
 FILES = ("junit.xml", "benchmark.json", "report.json", "report.html", "summary.md")

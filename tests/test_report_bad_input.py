@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.pair_folders import latency, leave, missed, result_of, run_of
-from ttci.cli import main
+from ttci.artifacts import bounded
+from ttci.artifacts.ended import write_ended
+from ttci.artifacts.plan_file import write_planned
+from ttci.cli.main import main
 from ttci.report import collect as collecting
-from ttci.report import files
-from ttci.report.ended import write_ended
-from ttci.report.planned import write_planned
 from ttci.results import write_run
 
 GOOD = "good@cpu"
@@ -277,7 +277,7 @@ def test_run_json_beyond_the_limit_of_a_file_is_an_error(
     reports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (reports / BAD / "run.json").open("a") as file:
-        file.truncate(files.MOST_BYTES + 2**20)
+        file.truncate(bounded.MOST_BYTES + 2**20)
     assert reported(capsys) == "reports/bad@cpu/run.json: 65 MiB, and at most 64 MiB are read of one file"
 
 

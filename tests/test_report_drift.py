@@ -14,18 +14,18 @@ import pytest
 
 from tests.histories import PAIR, drifted, kept, run_before, view_of
 from tests.pair_folders import MODEL_LINE, latency, leave, missed, result_of, run_of
-from ttci.cli import main
-from ttci.drift.words import HistoryView, SeriesDrift
+from ttci.cli.main import main
+from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.errors import ExitCode
-from ttci.report.against_history import changed_lines, from_to, how_changed, sparkline, worst_first
 from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
 from ttci.report.collect import PairReport, Report
+from ttci.report.conclusion import exit_code_of, verdict_line
+from ttci.report.drift_text import changed_lines, from_to, how_changed, sparkline, worst_first
 from ttci.report.findings import Rank, findings
-from ttci.report.html import write_html
+from ttci.report.html.report import write_html
 from ttci.report.pairs import report_table
-from ttci.report.summary import render_summary
-from ttci.report.verdict import exit_code_of, verdict_line
+from ttci.report.summary.job import render_summary
 from ttci.results import Drift, Outcome, Result, Run
 
 ATTENTION = f"{PAIR}/attention[performance]"
@@ -381,7 +381,7 @@ def test_whatever_is_wrong_with_the_history_is_a_note_and_the_verdict_stays(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("ttci.drift.of_run.view_of", broken)
+    monkeypatch.setattr("ttci.drift.compare.view_of", broken)
     leave(tmp_path / "reports", steady(tmp_path / "history", 5.0))
     assert main(arguments("--fail-on", fail_on)) == 0
     assert "history: not read, for a bug of ttci: ZeroDivisionError: a bug" in capsys.readouterr().err
@@ -444,7 +444,7 @@ def test_manifest_names_the_history_where_no_option_does(
 def test_without_the_statistics_the_note_says_how_to_get_them(tmp_path: Path) -> None:
     leave(tmp_path / "reports", steady(tmp_path / "history", 5.0))
     absent = "import sys; sys.modules.update(dict.fromkeys(('numpy', 'scipy', 'ruptures')))"
-    code = f"{absent}; from ttci.cli import main; raise SystemExit(main({arguments()!r}))"
+    code = f"{absent}; from ttci.cli.main import main; raise SystemExit(main({arguments()!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ
     )
@@ -454,9 +454,9 @@ def test_without_the_statistics_the_note_says_how_to_get_them(tmp_path: Path) ->
 
 def test_report_without_a_history_loads_nothing_of_it(tmp_path: Path) -> None:
     leave(tmp_path / "reports", run_of(PAIR))
-    watched = ("numpy", "scipy", "ruptures", "ttci.history.index", "ttci.drift.of_run")
+    watched = ("numpy", "scipy", "ruptures", "ttci.history.index.index", "ttci.drift.compare")
     code = (
-        "import sys; from ttci.cli import main; main(['report', 'reports']);"
+        "import sys; from ttci.cli.main import main; main(['report', 'reports']);"
         f"sys.exit(','.join(name for name in {watched!r} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

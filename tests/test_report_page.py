@@ -16,10 +16,10 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser import DESKTOP, PHONE, Page, chromium
 from tests.pair_folders import latency, leave, missed, result_of, run_of, throughput
-from ttci.report import columns, page_data
+from ttci.artifacts.plan_file import write_planned
 from ttci.report.collect import collect
-from ttci.report.html import write_html
-from ttci.report.planned import write_planned
+from ttci.report.html import columns, report_data
+from ttci.report.html.report import write_html
 from ttci.results import Fidelity, Measurement, Outcome, Run, Verdict
 
 HOSTILE = (
@@ -355,7 +355,7 @@ def test_samples_are_drawn_as_a_distribution(page: Page, show: Callable[..., Pat
 def test_too_many_samples_are_thinned_and_that_is_said(
     page: Page, show: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_data, "MOST_SAMPLES", 10)
+    monkeypatch.setattr(report_data, "MOST_SAMPLES", 10)
     show(*two_pairs())
     page.search("ffn[performance]")
     open_row(page)
@@ -471,7 +471,7 @@ def test_many_results_come_in_pages(page: Page, show: Callable[..., Path]) -> No
 def test_what_is_too_much_for_a_page_is_said_and_the_worst_is_kept(
     page: Page, show: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_data, "MOST_RESULTS", 2)
+    monkeypatch.setattr(report_data, "MOST_RESULTS", 2)
     show(*two_pairs())
     assert [row[3] for row in rows(page)] == ["Error", "Failed"]
     assert "4 more results are not on this page" in page.one("#notes").text
@@ -509,7 +509,7 @@ def test_without_scripts_the_verdict_still_stands_there(tmp_path: Path) -> None:
 
 
 def test_the_charting_library_is_as_published() -> None:
-    library = Path(page_data.__file__).with_name("page") / "uplot" / "uPlot.iife.min.js"
+    library = Path(report_data.__file__).with_name("assets") / "uplot" / "uPlot.iife.min.js"
     assert hashlib.sha256(library.read_bytes()).hexdigest() == UPLOT
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.pair_folders import leave, run_of
-from ttci.cli import main
+from ttci.artifacts.plan_file import Planned, read_planned, write_planned
+from ttci.cli.main import main
 from ttci.errors import MachineryError
-from ttci.report.planned import Planned, read_planned, write_planned
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +128,7 @@ def test_torn_plan_is_replaced_by_the_next_writer(tmp_path: Path) -> None:
 
 def test_many_processes_may_write_one_plan(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from ttci.report.planned import write_planned\n"
+        "import sys; from pathlib import Path; from ttci.artifacts.plan_file import write_planned\n"
         "for index in range(20): write_planned(Path(sys.argv[1]), [f'm{sys.argv[2]}-{index}@cpu'], [])"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name]) for name in "ab"]

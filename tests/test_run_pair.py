@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.pair_folders import STARTED, leave, result_of, run_of
-from ttci import run as run_module
-from ttci.child import run_child
+from ttci.artifacts.ended import read_ended
+from ttci.artifacts.junit import merge_junit
+from ttci.artifacts.unfinished import running
 from ttci.errors import ExitCode, InputError, worst
-from ttci.failure_limit import failure_limit
 from ttci.manifest import Pair, load_manifest
-from ttci.progress import Progress
-from ttci.report.ended import read_ended
-from ttci.report.junit import merge_junit
 from ttci.results import read_run
-from ttci.run import PairFolder, run_pair
-from ttci.unfinished import running
+from ttci.runner import pair as run_module
+from ttci.runner.child import run_child
+from ttci.runner.failure_limit import failure_limit
+from ttci.runner.pair import PairFolder, run_pair
+from ttci.runner.progress import Progress
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -516,7 +516,7 @@ def test_a_process_is_interrupted_at_the_deadline_before_it_is_killed() -> None:
 
 
 def test_a_process_that_does_not_heed_the_interrupt_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttci.child._INTERRUPT_GRACE_S", 0.5)
+    monkeypatch.setattr("ttci.runner.child._INTERRUPT_GRACE_S", 0.5)
     script = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"
     assert child(script, seconds=2)[:2] == (-signal.SIGKILL, True)
 
@@ -584,7 +584,9 @@ def test_a_pair_without_pytest_installed_says_what_to_install(
 
 
 def test_running_a_pair_loads_neither_torch_nor_pytest(shared: Project) -> None:
-    script = "import sys, ttci.run; print(sorted({'torch', 'pytest', 'junitparser'} & set(sys.modules)))"
+    script = (
+        "import sys, ttci.runner.pair; print(sorted({'torch', 'pytest', 'junitparser'} & set(sys.modules)))"
+    )
     assert shared.python("-c", script).output == "[]\n"
 
 

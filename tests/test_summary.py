@@ -10,11 +10,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.pair_folders import latency, leave, missed, result_of, run_of
-from ttci.cli import main
-from ttci.report import markdown
+from ttci.artifacts.plan_file import LeftOut
+from ttci.cli.main import main
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.planned import LeftOut
-from ttci.report.summary import MOST_BYTES, render_summary
+from ttci.report.summary import markdown
+from ttci.report.summary.job import MOST_BYTES, render_summary
 from ttci.results import Outcome, Result
 
 PAIR = "llama3@n150"

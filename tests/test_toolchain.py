@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from ttci import cache
+from ttci import files
 from ttci.errors import ExitCode, InputError, MachineryError
 from ttci.toolchain import download, install, install_tools, sfpi, sfpi_state, ttsim_state
 from ttci.toolchain.sfpi import host_platform
@@ -719,7 +719,7 @@ def test_token_goes_to_github_alone(monkeypatch: pytest.MonkeyPatch, server: Ser
 
 
 def test_cache_is_the_users_unless_one_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    assert cache.cache_folder() == folder
+    assert files.cache_folder() == folder
     monkeypatch.delenv("TTCI_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache.cache_folder() == Path("/somewhere/ttci")
+    assert files.cache_folder() == Path("/somewhere/ttci")

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ttci.devices import Capability, Device, open_device
+from ttci.devices import open_device
 from ttci.devices.conversion import converted
+from ttci.devices.protocol import Capability, Device
 from ttci.devices.torch_device import TorchDevice
 from ttci.errors import DeviceUnavailableError, ExitCode
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry

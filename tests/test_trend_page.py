@@ -13,12 +13,12 @@ from selenium.webdriver.common.keys import Keys
 from tests.browser import DESKTOP, PHONE, Page, chromium
 from tests.histories import PAIR, drifted, kept, point, run_before, view_of
 from tests.pair_folders import latency, result_of, run_of
-from ttci.cli import main
-from ttci.drift.words import HistoryView, SeriesDrift
-from ttci.report import trend_data
+from ttci.cli.main import main
+from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.report.collect import PairReport, Report
-from ttci.report.html import write_html
-from ttci.report.trend_page import write_site
+from ttci.report.html import trend_data
+from ttci.report.html.report import write_html
+from ttci.report.html.trends import write_site
 from ttci.results import Drift, Result
 
 HOSTILE = (

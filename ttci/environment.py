@@ -6,23 +6,14 @@ import json
 import os
 import platform
 import socket
-import subprocess
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-# Given to the processes of a pair: its log.txt, and the folder for why they came to no result.
-LOG_VARIABLE, ENDED_VARIABLE = "TTCI_LOG", "TTCI_ENDED_FOLDER"
+from ttci.git import git_output
+
 _MOST_EVENT_BYTES = 25 * 2**20  # GitHub's own bound of an event
-
-
-def add_to_log(text: str) -> None:
-    """Keep what is too long to be shown in the pair's log.txt, where there is one."""
-    path = os.environ.get(LOG_VARIABLE)
-    if path:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"{text}\n")
 
 
 def describe_environment(folder: Path) -> dict[str, Any]:
@@ -107,36 +98,3 @@ def github_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def git_output(folder: Path, *arguments: str) -> str | None:
-    """What ``git`` prints in `folder`; None where it fails, or is not installed."""
-    done = _git(folder, *arguments)
-    if done and is_of_another(done.stderr.decode(errors="replace")):
-        done = _git(folder, *trusting(folder.absolute()), *arguments)
-    return done.stdout.decode(errors="replace").strip() if done and done.returncode == 0 else None
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-    environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}  # what it says is read
-    try:
-        return subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, check=False, env=environment
-        )
-    except (OSError, ValueError):  # ValueError: an argument that no process can be given
-        return None
-
-
-def is_of_another(said: str) -> bool:
-    """Whether git refuses a repository because another user owns it, as in the job of a container."""
-    return "dubious ownership" in said or "unsafe repository" in said
-
-
-def trusting(folder: Path) -> list[str]:
-    """Options for git to answer about such a repository nevertheless; for questions that change nothing.
-
-    Where it is told the repository it looks for none, and so asks not who owns it: in every version,
-    while ``safe.directory`` counts on the command line from 2.38 on only.
-    """
-    top = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
-    return [f"--git-dir={top / '.git'}", f"--work-tree={top}"] if top else []

@@ -93,7 +93,7 @@ FAULTS = (
     Fault(
         "transposed: on host",
         "mlp",
-        in_ttci("ttnn_linear.TtnnLinear.__init__", weight_not_transposed),
+        in_ttci("linear.TtnnLinear.__init__", weight_not_transposed),
         REFUSED_LINEAR,
     ),
     Fault(
@@ -207,7 +207,7 @@ FAULTS = (
     Fault(
         "accumulated",
         "linear",
-        in_ttci("ttnn_linear.TtnnLinear.__call__", accumulated),
+        in_ttci("linear.TtnnLinear.__call__", accumulated),
         r"a second call on the same input gave another result",
     ),
     # Wrong numbers: products.
@@ -220,12 +220,12 @@ FAULTS = (
     # feed-forward
     Fault("activation: missing", "mlp", passing("linear", activation=None), WRONG_NUMBERS),
     Fault("activation: another", "mlp", passing("linear", activation="relu"), WRONG_NUMBERS),
-    Fault("gate and up swapped", "swiglu", swapping("ttnn_ffn.TtnnGatedFFN", "_gate", "_up"), WRONG_NUMBERS),
+    Fault("gate and up swapped", "swiglu", swapping("ffn.TtnnGatedFFN", "_gate", "_up"), WRONG_NUMBERS),
     Fault("gate: no activation", "swiglu", passing("mul", input_tensor_a_activations=[]), WRONG_NUMBERS),
     Fault(
         "gate: silu for gelu",
         "geglu",
-        changing("ttnn_ffn.TtnnGatedFFN", _activation=lambda _: ttnn_module().UnaryOpType.SILU),
+        changing("ffn.TtnnGatedFFN", _activation=lambda _: ttnn_module().UnaryOpType.SILU),
         WRONG_NUMBERS,
     ),
     Fault(
@@ -285,13 +285,13 @@ FAULTS = (
     Fault(
         "values packed before keys",
         "attention-bert",
-        in_ttci("ttnn_attention_weights.AttentionWeights._interleaved", values_for_keys),
+        in_ttci("attention_weights.AttentionWeights._interleaved", values_for_keys),
         WRONG_NUMBERS,
     ),
     Fault(
         "keys packed before queries",
         "attention-bert",
-        in_ttci("ttnn_attention_weights.AttentionWeights._interleaved", keys_first),
+        in_ttci("attention_weights.AttentionWeights._interleaved", keys_first),
         WRONG_NUMBERS,
     ),
     Fault(
@@ -303,23 +303,23 @@ FAULTS = (
     Fault(
         "heads: split without permute", "attention-by-hand", instead("permute", reshaped_only), WRONG_NUMBERS
     ),
-    Fault("rope: missing", "attention", in_ttci("ttnn_rotary.TtnnRotary.prefill", not_turned), WRONG_NUMBERS),
+    Fault("rope: missing", "attention", in_ttci("rotary.TtnnRotary.prefill", not_turned), WRONG_NUMBERS),
     Fault(
         "rope: of queries only",
         "attention",
-        in_ttci("ttnn_rotary.TtnnRotary.prefill", queries_only),
+        in_ttci("rotary.TtnnRotary.prefill", queries_only),
         WRONG_NUMBERS,
     ),
     Fault(
         "rope: another base",
         "attention",
-        in_ttci("ttnn_rotary.inverse_frequencies", another_base),
+        in_ttci("rotary.inverse_frequencies", another_base),
         WRONG_NUMBERS,
     ),
     Fault(
         "rope: pairs for halves",
         "attention",
-        in_ttci("ttnn_rotary.rotary_tables", in_meta_order),
+        in_ttci("rotary.rotary_tables", in_meta_order),
         WRONG_NUMBERS,
     ),
     Fault("rope: sign", "attention-by-hand", without("neg"), WRONG_NUMBERS),
@@ -328,19 +328,19 @@ FAULTS = (
     Fault(
         "norm: after for before",
         "block",
-        changing("ttnn_block.TtnnDecoderBlock", _norm_first=lambda _: False),
+        changing("block.TtnnDecoderBlock", _norm_first=lambda _: False),
         WRONG_NUMBERS,
     ),
     Fault(
         "norm: before for after",
         "block-bert",
-        changing("ttnn_block.TtnnDecoderBlock", _norm_first=lambda _: True),
+        changing("block.TtnnDecoderBlock", _norm_first=lambda _: True),
         WRONG_NUMBERS,
     ),
     Fault(
         "norms swapped",
         "block",
-        swapping("ttnn_block.TtnnDecoderBlock", "_attention_norm", "_ffn_norm"),
+        swapping("block.TtnnDecoderBlock", "_attention_norm", "_ffn_norm"),
         WRONG_NUMBERS,
     ),
     # embedding
@@ -355,13 +355,13 @@ FAULTS = (
     Fault(
         "decode: rope one too far",
         "attention-decode",
-        in_ttci("ttnn_attention_decode.TtnnAttentionDecode.place_cache", moved("table_rows", 1)),
+        in_ttci("attention_decode.TtnnAttentionDecode.place_cache", moved("table_rows", 1)),
         WRONG_OUTPUT,
     ),
     Fault(
         "decode: written one too early",
         "attention-decode",
-        in_ttci("ttnn_attention_decode.TtnnAttentionDecode.place_cache", moved("positions", -1)),
+        in_ttci("attention_decode.TtnnAttentionDecode.place_cache", moved("positions", -1)),
         WRONG_OUTPUT,
     ),
     Fault(
@@ -373,7 +373,7 @@ FAULTS = (
     Fault(
         "decode: caches swapped",
         "attention-decode",
-        in_ttci("ttnn_attention_decode.TtnnAttentionDecode.place_cache", caches_swapped),
+        in_ttci("attention_decode.TtnnAttentionDecode.place_cache", caches_swapped),
         WRONG_OUTPUT,
     ),
     Fault(
@@ -417,14 +417,14 @@ FAULTS = (
     Fault(
         "chips: bias on every chip",
         "mlp",
-        in_ttci("ttnn_linear.TtnnLinear.__call__", bias_on_every_chip),
+        in_ttci("linear.TtnnLinear.__call__", bias_on_every_chip),
         WRONG_NUMBERS,
         "n300",
     ),
     Fault(
         "chips: heads not interleaved",
         "attention-bert",
-        in_ttci("ttnn_attention_weights.AttentionWeights._interleaved", head_by_head),
+        in_ttci("attention_weights.AttentionWeights._interleaved", head_by_head),
         WRONG_NUMBERS,
         "n300",
     ),

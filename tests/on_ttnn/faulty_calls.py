@@ -39,11 +39,11 @@ def instead(operation: str, function: Callable[..., Any]) -> PutIn:
 
 
 def in_ttci(place: str, function: Callable[..., Any]) -> PutIn:
-    """`function` is called instead of one of `ttci.modules`, ``module.name``, which is its first argument."""
+    """`function` is called instead of ``module.name`` of `ttci.modules.ttnn`, which is its first argument."""
 
     def put_in(patch: Patch, _: Any) -> None:
         module, *path, name = place.split(".")
-        owner = importlib.import_module(f"ttci.modules.{module}")
+        owner = importlib.import_module(f"ttci.modules.ttnn.{module}")
         for part in path:
             owner = getattr(owner, part)
         _replace(patch, owner, name, function)
@@ -270,7 +270,7 @@ def split_by(change: dict[str | None, str | None]) -> PutIn:
     def made_wrong(plain: Any, *args: Any, split: str | None = None, **kwargs: Any) -> None:
         plain(*args, split=change.get(split, split), **kwargs)
 
-    return in_ttci("ttnn_linear.TtnnLinear.__init__", made_wrong)
+    return in_ttci("linear.TtnnLinear.__init__", made_wrong)
 
 
 def vectors_sharded(plain: Any, self: Any, weight: Any, *_: Any) -> Any:

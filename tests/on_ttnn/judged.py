@@ -203,7 +203,6 @@ def main(board_name: str) -> None:
     board = BOARDS[board_name]
     os.environ.update(mock_environment(board) | {"TT_METAL_LOGGER_LEVEL": "error"})
     from ttci.devices.ttnn.follow import Follower
-    from ttci.modules import lowerings  # noqa: F401  # registers them
 
     ttnn = importlib.import_module("ttnn")
     if board.chip_count > 1:

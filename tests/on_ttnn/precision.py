@@ -17,7 +17,7 @@ from ttci.checks.number_types import rounded_weight
 from ttci.devices import open_device
 from ttci.devices.ttnn.lowering import LoweringTarget
 from ttci.manifest import TtnnDeviceEntry
-from ttci.modules.ttnn_linear import lower_linear
+from ttci.modules.ttnn.linear import lower_linear
 
 SHAPES = ((64, 96), (33, 50), (32, 16))
 

@@ -18,7 +18,7 @@ from conftest import Board  # type: ignore[import-not-found]  # beside this file
 from ttci.devices.ttnn.lowering import LoweringTarget
 from ttci.manifest import KernelEntry
 from ttci.modules.kernels import Kernel
-from ttci.modules.ttnn_kernels import TtnnKernel
+from ttci.modules.ttnn.kernels import TtnnKernel
 
 ROWS = [1, 64, 256]
 HEADS = [1, 8, 64, 64]

@@ -12,7 +12,7 @@ from ttci.action.files import print_error, write_outputs
 from ttci.action.inputs import read_inputs
 from ttci.errors import ExitCode, TtciError
 from ttci.files import print_any_text
-from ttci.report.verdict import VERDICTS
+from ttci.report.conclusion import VERDICTS
 
 _WITHOUT_A_VERDICT = ("plan", "history", "site")
 

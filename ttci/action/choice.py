@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError
 from ttci.manifest import Manifest, Pair
-from ttci.plan import Job, Plan, plan
+from ttci.planning.plan import Job, Plan, plan
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from ttci.action import history
 from ttci.action.choice import Choice, choose, here, left_out
 from ttci.action.files import commands_stopped, print_error, write_outputs
 from ttci.action.inputs import Inputs
+from ttci.artifacts.pair_folder import PairFolder
+from ttci.artifacts.plan_file import write_planned
 from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
 from ttci.manifest import load_manifest
-from ttci.packing import PackedJob, pack, read_seconds
-from ttci.pair_folder import PairFolder
-from ttci.plan import Job
-from ttci.report.planned import write_planned
-from ttci.report.verdict import VERDICTS
+from ttci.planning.packing import PackedJob, pack
+from ttci.planning.plan import Job
+from ttci.report.conclusion import VERDICTS
+from ttci.report.seconds import read_seconds
 
 _MOST_JOBS = 256  # of a matrix, as GitHub has it
 # What a report cannot know of the run that it is of; `regression` leaves failed checks to the report.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ttci.checks.findings import Findings
 from ttci.checks.judged_output import JudgedOutput, RoundedReferences, judged_output, learn_from_passes
+from ttci.checks.outcome import Findings
 from ttci.results import Measurement, Verdict
 
 Shape = tuple[int, ...]

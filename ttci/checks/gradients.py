@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ttci.checks.findings import Findings
 from ttci.checks.finite_differences import Estimate, Probe, Vote, largest, magnitude
 from ttci.checks.loss import Forward, Loss, UnsteadyError, as_real, random_like, real_outputs
+from ttci.checks.outcome import Findings
 from ttci.checks.precision_watch import PrecisionWatch, coarsest
 
 # How far from the given point, in fractions of each tensor's magnitude, others are looked at.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ttci.checks.findings import Findings
+from ttci.checks.outcome import Findings
 from ttci.results import Measurement
 
 _BYTES_PER_MB, _BYTES_PER_KB = 1_000_000, 1_000

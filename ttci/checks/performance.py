@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ttci.checks.findings import Findings
+from ttci.checks.outcome import Findings
 from ttci.manifest.schema import MEASURE_SECONDS
 from ttci.results import Measurement
 

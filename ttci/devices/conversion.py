@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ttci.devices import NoImplementationError
+from ttci.devices.protocol import NoImplementationError
 from ttci.tensors import tensors_in
 
 _WIDE = {torch.float64: torch.complex128}  # the complex type of a floating-point one; else complex64

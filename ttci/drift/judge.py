@@ -17,10 +17,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from ttci.drift.judgement import SMALLEST_CHANGE, Judgement
 from ttci.drift.levels import FEWEST_OF_A_HOST
-from ttci.drift.newest import FEWEST_OLD_RUNS, MOST_NEW_RUNS, Change, Newest, runs_left_out
 from ttci.drift.noise import median
-from ttci.drift.words import SMALLEST_CHANGE, Judgement
+from ttci.drift.recent import FEWEST_OLD_RUNS, MOST_NEW_RUNS, Change, Newest, runs_left_out
 from ttci.results import Drift
 
 FEWEST_RUNS = FEWEST_OLD_RUNS + MOST_NEW_RUNS - 1  # of a window

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from ttci.artifacts.benchmark_json import in_range, stats_of
 from ttci.export.points import Point
-from ttci.report.benchmarks import in_range, stats_of
 from ttci.results import Measurement
 
 _LATENCY = "latency"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from ttci.errors import InputError
 from ttci.history import record
 from ttci.history.series import in_utc
-from ttci.history.store import Store
+from ttci.history.stores.protocol import Store
 from ttci.results import Run
 
 MOST_AHEAD = timedelta(minutes=5)  # of the clock of another machine

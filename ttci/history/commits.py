@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from ttci.environment import git_output, github_event
+from ttci.environment import github_event
+from ttci.git import git_output
 
 MOST_COMMITS = 500  # of a line
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")  # anything else could be an option of git's

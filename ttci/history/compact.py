@@ -20,7 +20,7 @@ from itertools import groupby
 
 from ttci.errors import MachineryError
 from ttci.history import KEEP, record
-from ttci.history.store import Store
+from ttci.history.stores.protocol import Store
 from ttci.results import Measurement, Result, Run
 
 QUANTILES = 9  # the smallest, seven between, the largest

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from statistics import median
 from typing import Literal, NamedTuple
 
-from ttci.history.circumstances import config_of, joined, machine_of
+from ttci.history.comparability import config_of, joined, machine_of
 from ttci.results import Run
 
 SHORT_COMMIT = 10  # characters that a person reads

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ttci.drift.words import HistoryView, SeriesDrift
-from ttci.report.against_history import SUSPECTED, counts_of
+from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.verdict import fails_on_drift, verdict_word
+from ttci.report.conclusion import fails_on_drift, verdict_word
+from ttci.report.drift_text import SUSPECTED, counts_of
 from ttci.results import Drift
 
 SCHEMA = 1

@@ -15,17 +15,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttci.artifacts import ended
+from ttci.artifacts.bounded import check_readable
+from ttci.artifacts.find import Found, look_below, pair_named
+from ttci.artifacts.plan_file import LeftOut, Planned, read_planned
 from ttci.errors import ExitCode, InputError, MachineryError, quoted, worst
 from ttci.manifest import Pair
-from ttci.report import ended
-from ttci.report.files import check_readable
-from ttci.report.find import Found, look_below, pair_named
-from ttci.report.oneline import one_line
-from ttci.report.planned import LeftOut, Planned, read_planned
 from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
+from ttci.text.one_line import one_line
 
 if TYPE_CHECKING:
-    from ttci.drift.words import HistoryView
+    from ttci.drift.judgement import HistoryView
 
 MOST_BYTES = 256 * 2**20  # of every run.json together; they take a few times that in memory
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from ttci.drift.words import HistoryView
-from ttci.report.against_history import describe_drift, movers, worsening
+from ttci.drift.judgement import HistoryView
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.verdicts import describe_failure, describe_improvement
+from ttci.report.drift_text import describe_drift, movers, worsening
 from ttci.results import Drift, Measurement, Outcome, Result, Run, Verdict
+from ttci.text.measurement import describe_failure, describe_improvement
 
 _PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
 

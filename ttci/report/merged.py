@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttci.artifacts.bounded import read_bounded
+from ttci.artifacts.junit import case_of, problem_case
 from ttci.errors import MachineryError
 from ttci.files import write_whole
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.files import read_bounded
-from ttci.report.junit import case_of, problem_case
 from ttci.results import Outcome
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ttci.drift.words import HistoryView, SeriesDrift
-from ttci.report.against_history import counts_of
+from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.report.collect import PairReport, Report
-from ttci.report.table import align
+from ttci.report.drift_text import counts_of
 from ttci.results import Drift, Measurement, Outcome, Result, Run, Verdict
+from ttci.text.table import align
 
 _ALWAYS_SHOWN = (Verdict.MISSED, Verdict.IMPROVED, Verdict.NO_TARGET)
 _SHOWN_WHERE_ANY = (Verdict.NO_MEASUREMENT, Verdict.REPORT_ONLY)

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ttci.drift.words import HistoryView
+from ttci.drift.judgement import HistoryView
 from ttci.errors import InputError, TtciError
-from ttci.history.store import Store, chosen_store
+from ttci.history.stores import chosen_store
+from ttci.history.stores.protocol import Store
 from ttci.manifest.load import load_manifest
 from ttci.manifest.schema import HistoryEntry
 from ttci.report.collect import Report
@@ -50,8 +51,8 @@ def _one_a_pair(report: Report) -> list[Run]:
 
 
 def _history(runs: Sequence[Run], store: Store, default_branch: str | None, manifest: Path) -> HistoryView:
-    from ttci.drift.of_run import view_of
-    from ttci.history.index import updated_index
+    from ttci.drift.compare import view_of
+    from ttci.history.index.index import updated_index
 
     try:
         stated = history_settings(manifest)

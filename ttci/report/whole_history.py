@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ttci.drift.of_run import view_of
-from ttci.drift.words import HistoryView, Judgement, SeriesDrift
+from ttci.drift.compare import view_of
+from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.history.commits import Commits
-from ttci.history.index import Index, StoredRun
+from ttci.history.index.index import Index, StoredRun
 from ttci.history.record import decode
 from ttci.history.series import Series
-from ttci.history.store import Store
-from ttci.report.trend_data import MOST_POINTS
+from ttci.history.stores.protocol import Store
+from ttci.report.html.trend_data import MOST_POINTS
 from ttci.results import Drift, Run
 
 _LOOKED_THROUGH = 3 * MOST_POINTS  # points of a series, as those of other branches are among them

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from torch import nn
 
-from ttci.devices import Device, open_device
+from ttci.devices import open_device
+from ttci.devices.protocol import Device
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import (
     DEFAULT_PATH,
@@ -127,7 +128,7 @@ def _target_places(manifest: Manifest, model: str, device: str) -> dict[str, dic
 def open_with_modules(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
     """Open a device, and where it runs implementations of its own, load those of ttci's modules."""
     if entry.backend != "torch":
-        import ttci.modules.lowerings  # noqa: F401  # they register themselves
+        import ttci.modules.ttnn.implementations  # noqa: F401  # they register themselves
     return open_device(name, entry)
 
 

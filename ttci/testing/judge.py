@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttci.checks.correctness import check_correctness
-from ttci.checks.findings import Findings
 from ttci.checks.gradients import check_gradients
 from ttci.checks.memory import check_memory
+from ttci.checks.outcome import Findings
 from ttci.checks.performance import Timing, check_performance
-from ttci.devices import Capability, NoImplementationError
-from ttci.environment import add_to_log
+from ttci.devices.protocol import Capability, NoImplementationError
 from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
 from ttci.modules.kernels import Kernel
-from ttci.report.verdicts import describe_failure, describe_improvement
 from ttci.results import Measurement, Outcome, Result, Verdict, encodable_in
+from ttci.runner.handshake import add_to_log
 from ttci.testing.gradient_problem import NotDifferentiableError
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.targets import METRICS, BoundTargets
+from ttci.text.measurement import describe_failure, describe_improvement
 
 Timer = Callable[[Callable[[], object]], Timing]
 

@@ -16,8 +16,8 @@ from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness, Rounding
-from ttci.devices import Capability, Device
 from ttci.devices.conversion import runnable
+from ttci.devices.protocol import Capability, Device
 from ttci.modules.decode import DecodeStep
 from ttci.tensors import map_tensors, tensors_in
 from ttci.testing.config import ModuleTest, Shape

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ttci.errors import ExitCode
-from ttci.report.table import align
-from ttci.report.verdicts import describe_briefly
 from ttci.results import Outcome, Result, exit_code
+from ttci.text.measurement import describe_briefly
+from ttci.text.table import align
 
 
 class TestResults:

@@ -10,10 +10,10 @@ from types import TracebackType
 
 import pytest
 
-from ttci.ending import reason_in
-from ttci.environment import ENDED_VARIABLE
+from ttci.artifacts.ended import write_ended
 from ttci.errors import ExitCode, describe, encodable
-from ttci.report.ended import write_ended
+from ttci.runner.ending import reason_in
+from ttci.runner.handshake import ENDED_VARIABLE
 
 _REWRITTEN = "\nassert False"  # what pytest adds to the error of an assertion of pytest-xdist's
 

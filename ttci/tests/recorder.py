@@ -10,12 +10,12 @@ from types import MappingProxyType
 
 import pytest
 
+from ttci.artifacts.unfinished import is_unfinished, not_judged, running, unmeasured
 from ttci.environment import describe_environment
 from ttci.errors import InputError
 from ttci.manifest import Pair
 from ttci.results import Fidelity, Journal, Outcome, Result, Run, encodable_in, read_run, write_run
 from ttci.tests.ending import said_by
-from ttci.unfinished import is_unfinished, not_judged, running, unmeasured
 
 _WRITING_SHARE = 0.05  # of the time, at most
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from ttci.child import end_with_starter
 from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
-from ttci.report.table import align
 from ttci.results import Fidelity, Result, exit_code
+from ttci.runner.child import end_with_starter
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.config import CHECKS
 from ttci.testing.judge import Case
@@ -32,6 +31,7 @@ from ttci.tests.recorder import Recorder
 from ttci.tests.unmeasured import fail_where_a_target_binds, left_out_with_a_target
 from ttci.tests.watchdog import Watchdog
 from ttci.tests.workers import JUDGED, Workers
+from ttci.text.table import align
 
 
 class SuiteSession:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ttci.artifacts.unfinished import ended_by_itself, timed_out, unmeasured
 from ttci.results import Outcome
 from ttci.tests.arguments import identity_in
-from ttci.unfinished import ended_by_itself, timed_out, unmeasured
 
 _WATCHDOG_CODE = 1  # as faulthandler ends a process
 _MESSAGES_S = 1.0  # that a worker may have begun with a check before we know of it

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ttci.cache import NO_ROOM, cache_folder, made_whole, plain_cache_errors
 from ttci.errors import ExitCode, InputError, MachineryError, did_you_mean, quoted
-from ttci.terminal import can_be_redrawn
+from ttci.files import NO_ROOM, cache_folder, made_whole, plain_cache_errors
+from ttci.text.terminal import can_be_redrawn
 from ttci.toolchain.download import Progress, download
 from ttci.toolchain.release import TOOLS, Release
 from ttci.toolchain.sfpi import sfpi_release

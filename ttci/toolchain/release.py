@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ttci.cache import cache_folder
 from ttci.errors import InputError, MachineryError, quoted
+from ttci.files import cache_folder
 
 TOOLS = ("sfpi", "ttsim")
 INSTALL_COMMAND = "ttci toolchain install"

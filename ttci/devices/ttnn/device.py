@@ -16,10 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttci.board_lock import hold_boards
 from ttci.checks.memory import PeakMemory, Usage
-from ttci.devices import Call, Capability, NotSteadyError
 from ttci.devices.conversion import within_range
+from ttci.devices.protocol import Call, Capability, NotSteadyError
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget
@@ -33,8 +32,9 @@ from ttci.devices.ttnn.memory import (
 from ttci.devices.ttnn.runtime import environment_of
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
-from ttci.needs import MOCK_VARIABLE, needs
+from ttci.planning.needs import MOCK_VARIABLE, needs
 from ttci.results import Fidelity
+from ttci.runner.board_lock import hold_boards
 from ttci.tensors import map_leaves, map_tensors
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ttci.devices import NoImplementationError
+from ttci.devices.protocol import NoImplementationError
 
 Implementation = Callable[..., Any]
 Lowering = Callable[[Any, "LoweringTarget"], Implementation]

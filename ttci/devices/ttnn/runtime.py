@@ -13,11 +13,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ttci.cache import cache_folder, made_whole, plain_cache_errors
 from ttci.devices.ttnn.boards import Board
 from ttci.devices.ttnn.standin import install_stand_in
 from ttci.environment import installed_version
 from ttci.errors import MachineryError
+from ttci.files import cache_folder, made_whole, plain_cache_errors
 from ttci.manifest import TtnnDeviceEntry
 from ttci.toolchain import ToolState, sfpi_state, ttsim_state
 from ttci.toolchain.release import NO_TTNN, ttnn_package
@@ -27,7 +27,7 @@ def environment_of(entry: TtnnDeviceEntry, board: Board) -> dict[str, str]:
     """The environment in which ttnn opens the device; silicon needs nothing said.
 
     Raises MachineryError where the cache cannot be written, or a tool is not here that
-    `ttci.needs` asks for.
+    `ttci.planning.needs` asks for.
     """
     match entry.target:
         case "mock":

@@ -1,0 +1,1 @@
+"""The files of a pair and of a report: their names, their readers and their writers."""

@@ -1,0 +1,1 @@
+"""The ``ttci`` command: a module a command."""

@@ -1,0 +1,55 @@
+"""The ``ttci`` command: parse, call one function, catch in one place."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from ttci.cli import arguments as command_line
+from ttci.cli import run as run_command
+from ttci.errors import ExitCode, TtciError
+from ttci.files import print_any_text
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    print_any_text()
+    options = _parse(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = int(options.command(options))
+        sys.stdout.flush()
+    except TtciError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted; what had finished is in the pair's run.json", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception:  # noqa: BLE001  # a bug of ours must not look like a failed check, exit code 1
+        traceback.print_exc()
+        return ExitCode.MACHINERY
+    return code
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    own, pytest_args = _split_at_dashes(arguments)
+    parser = command_line.parser()
+    options = parser.parse_args(own)
+    if pytest_args and options.command is not run_command.run:
+        parser.error("arguments after -- go to pytest, which only run starts")
+    options.pytest_args = pytest_args
+    return options
+
+
+def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    position = arguments.index("--")
+    return arguments[:position], arguments[position + 1 :]

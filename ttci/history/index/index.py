@@ -1,0 +1,385 @@
+"""An index of a store: answers that would need every file of it.
+
+It is made from the files alone and kept in the cache: `update` reads those that are new,
+drops those that are gone, and looks again at bad ones, which somebody may have repaired.
+Whoever deletes it loses time only. Several processes may use
+it at once. It keeps SQLite's rollback journal, as the faster write-ahead log is not for
+caches on a network's file system.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ttci.errors import MachineryError
+from ttci.files import plain_cache_errors
+from ttci.history.add import MOST_AHEAD
+from ttci.history.index.ingest import read_files
+from ttci.history.index.tables import TABLES, VERSION, from_microseconds, remove_file, to_microseconds
+from ttci.history.series import Point, Series
+from ttci.history.stores.protocol import Store, store_folder
+
+_BATCH = 64  # files a transaction: others wait no longer
+_MOST_BAD = 200  # files that are read again each time
+_WAIT_S = 60.0  # for another process's transaction
+_PAGES = "PRAGMA cache_size = -65536"  # 64 MiB: a run touches a page of each of its series
+
+_RUNS = (
+    "SELECT runs.id, run_id, file, pairs.text, started, commits.text, branches.text, hosts.text, "
+    "versions.text, figures FROM runs JOIN strings AS pairs ON pairs.id = pair "
+    "JOIN strings AS commits ON commits.id = commit_hash JOIN strings AS branches ON branches.id = branch "
+    "JOIN strings AS hosts ON hosts.id = host JOIN strings AS versions ON versions.id = runs.versions"
+)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run of the history.
+
+    number: in this index.
+    file: its name in the store.
+    figures: how many it has.
+    """
+
+    number: int
+    run_id: str
+    file: str
+    pair: str
+    started: datetime
+    commit: str | None
+    branch: str | None
+    host: str
+    versions: str
+    figures: int
+
+    def point(
+        self, circumstances: str, value: float, target: float | None = None, reruns: str | None = None
+    ) -> Point:
+        """What it measured of a series; `reruns` are a JSON list."""
+        return Point(
+            self.run_id,
+            self.started,
+            value,
+            self.host,
+            self.commit,
+            self.branch,
+            circumstances,
+            self.versions,
+            target,
+            tuple(json.loads(reruns)) if reruns else (),
+        )
+
+
+class DamagedIndexError(MachineryError):
+    """The index's file was damaged; it is thrown away, and the next `Index` is made anew."""
+
+
+class Index:
+    """The runs, series and points of a store.
+
+    Every method raises DamagedIndexError where the file turns out to be damaged, and
+    MachineryError where it cannot be used.
+
+    Attributes:
+        source: of the store, as a user writes it.
+        path: the index's file.
+    """
+
+    def __init__(self, source: str, path: Path) -> None:
+        self.source = source
+        self.path = path
+        self._store_notes: list[str] = []
+        with plain_cache_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):  # nobody throws away what another has just made
+                self._connection = _opened(path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, store: Store, names: Iterable[str]) -> None:
+        """Read those files of `store` that are new or were bad, and drop what is of files that are gone.
+
+        names: of every file that the store holds.
+        """
+        self._store_notes = store.notes
+        there = set(names)
+        gone = {name for (name,) in self._rows("SELECT name FROM files")} - there
+        if gone:
+            with self._transaction():
+                for name in sorted(gone):
+                    remove_file(self._connection, name)
+        new = sorted(there - self._not_to_read())
+        for start in range(0, len(new), _BATCH):
+            batch = list(store.read(new[start : start + _BATCH]))
+            with self._transaction():
+                read_files(self._connection, batch)
+
+    def _not_to_read(self) -> set[str]:
+        """The files that are known, without the newest bad ones."""
+        known = {name for (name,) in self._rows("SELECT name FROM files")}
+        bad = self._rows("SELECT name FROM files WHERE problem IS NOT NULL AND same_as IS NULL")
+        newest_first = sorted(
+            (name for (name,) in bad), key=lambda name: name.rpartition("/")[2], reverse=True
+        )
+        return known - set(newest_first[:_MOST_BAD])
+
+    def notes(self, now: datetime | None = None) -> list[str]:
+        """What is to be said of the store, and of files that are left out, a sentence each."""
+        rows = self._rows("SELECT name, problem FROM files WHERE problem IS NOT NULL ORDER BY name")
+        limit = _latest(now)
+        ahead = self._rows(f"{_RUNS} WHERE started > ? ORDER BY file", [limit])
+        notes = {name: f"{name}: left out: {problem}" for name, problem in rows}
+        for run in map(_run, ahead):
+            what = f"its clock was ahead: it says {run.started:%Y-%m-%d %H:%M} UTC; it is no baseline"
+            notes[run.file] = f"{run.file}: {what}"
+        return [*self._store_notes, *(notes[name] for name in sorted(notes))]
+
+    def pairs(self, patterns: Iterable[str] = ()) -> list[str]:
+        """The pairs of which there are runs, sorted; those that match a glob, all where there is none."""
+        rows = self._rows(
+            "SELECT text FROM strings WHERE EXISTS (SELECT 1 FROM runs WHERE pair = strings.id) ORDER BY text"
+        )
+        wanted = list(patterns) or ["*"]
+        return [pair for (pair,) in rows if any(fnmatch.fnmatchcase(pair, glob) for glob in wanted)]
+
+    def is_empty(self) -> bool:
+        """Whether there is no run."""
+        return not self._rows("SELECT 1 FROM runs LIMIT 1")
+
+    def runs(self, pairs: Sequence[str] | None = None, most: int = -1) -> list[StoredRun]:
+        """The newest runs, newest first; of these pairs, of all where None; every one where `most` is -1."""
+        among = "" if pairs is None else f"WHERE pairs.text IN ({', '.join('?' * len(pairs))}) "
+        return self._runs(f"{among}ORDER BY started DESC, run_id LIMIT ?", *(pairs or ()), most)
+
+    def runs_with_id(self, prefix: str) -> list[StoredRun]:
+        """The runs whose id begins so; at most three of them, which is enough to say that it is not one."""
+        return self._runs("WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT 3", prefix, f"{prefix}\x7f")
+
+    def runs_on(
+        self, pair: str, branch: str | None, before: datetime, most: int, commit: str | None = None
+    ) -> list[StoredRun]:
+        """The newest `most` runs of a pair and branch that started before a time, newest first.
+
+        Those with a clock ahead of ours are left out. commit: of this one only.
+        """
+        limit = min(to_microseconds(before), _latest(None))
+        of_commit = "" if commit is None else "AND commits.text = ? "
+        return self._runs(
+            f"WHERE pair = ({_ID}) AND branch = ({_ID}) AND started < ? {of_commit}"
+            "ORDER BY started DESC, run_id LIMIT ?",
+            *(pair, branch or "", limit),
+            *(() if commit is None else (commit,)),
+            most,
+        )
+
+    def series(self, pairs: Iterable[str]) -> list[Series]:
+        """Every series of these pairs, sorted."""
+        found: list[Series] = []
+        for pair in pairs:
+            rows = self._rows(
+                f"SELECT identity, metric, unit, direction FROM series WHERE pair = ({_ID}) AND EXISTS "
+                "(SELECT 1 FROM lines JOIN points ON line = lines.id WHERE series = series.id)",
+                [pair],
+            )
+            found += (Series(*row) for row in rows)
+        return sorted(found)
+
+    def points(self, series: Series, most: int = -1) -> list[Point]:
+        """The newest points of a series, whatever the branch and the circumstances, oldest first."""
+        rows = self._rows(
+            "SELECT points.run, strings.text, value, target, reruns FROM series "
+            "JOIN lines ON lines.series = series.id JOIN points ON line = lines.id "
+            "JOIN strings ON strings.id = circumstances "
+            "WHERE (identity, metric, unit, direction) = (?, ?, ?, ?) "
+            "ORDER BY points.started DESC, points.run DESC LIMIT ?",
+            [series.identity, series.metric, series.unit, series.direction, most],
+        )
+        runs = {run.number: run for run in self._runs_numbered({row[0] for row in rows})}
+        return [runs[number].point(*rest) for number, *rest in reversed(rows)]
+
+    def figures(self, run: StoredRun) -> list[tuple[Series, Point]]:
+        """What a run has measured, sorted by series."""
+        rows = self._rows(
+            "SELECT identity, metric, unit, direction, text, value, target, reruns FROM points "
+            "JOIN lines ON lines.id = line JOIN series ON series.id = lines.series "
+            "JOIN strings ON strings.id = circumstances WHERE run = ?",
+            [run.number],
+        )
+        return sorted(((Series(*row[:4]), run.point(*row[4:])) for row in rows), key=lambda entry: entry[0])
+
+    def lines(self, pair: str) -> dict[Series, dict[str, int]]:
+        """The lines of a pair: by series and circumstances, their numbers."""
+        rows = self._rows(
+            "SELECT identity, metric, unit, direction, text, lines.id FROM series "
+            "JOIN lines ON lines.series = series.id JOIN strings ON strings.id = circumstances "
+            f"WHERE pair = ({_ID})",
+            [pair],
+        )
+        found: dict[Series, dict[str, int]] = {}
+        for *series, circumstances, number in rows:
+            found.setdefault(Series(*series), {})[circumstances] = number
+        return found
+
+    def newest_points(
+        self,
+        line: tuple[int, str],
+        branch: str | None,
+        runs: Mapping[int, StoredRun],
+        times: tuple[datetime, datetime],
+        most: int,
+    ) -> list[Point]:
+        """The newest points on a line and branch that are of `runs`, newest first.
+
+        line: its number and circumstances.
+        runs: by their numbers.
+        times: when the first and the last of them started.
+        """
+        number, circumstances = line
+        found: list[Point] = []
+        with self._checked():
+            rows = self._connection.execute(
+                "SELECT run, value, target, reruns FROM points WHERE line = ? "
+                f"AND branch = ({_ID}) AND started BETWEEN ? AND ? ORDER BY started DESC",
+                [number, branch or "", *map(to_microseconds, times)],
+            )
+            while len(found) < most and (batch := rows.fetchmany(most)):
+                found += [
+                    runs[run].point(circumstances, value, target, reruns)
+                    for run, value, target, reruns in batch
+                    if run in runs
+                ]
+        return found[:most]
+
+    def _runs_numbered(self, numbers: Iterable[int]) -> list[StoredRun]:
+        chosen = json.dumps(sorted(numbers))  # one parameter, however many they are
+        return self._runs("WHERE runs.id IN (SELECT value FROM json_each(?))", chosen)
+
+    def _runs(self, condition: str, *values: Any) -> list[StoredRun]:
+        return [_run(row) for row in self._rows(f"{_RUNS} {condition}", values)]
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._checked():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._checked():
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Throw the index away where it is damaged, and say so; not where another process holds it."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise MachineryError(f"the index {self.path}: {error}; it can be deleted at any time") from None
+        except sqlite3.DatabaseError as error:
+            self.close()
+            _remove(self.path)
+            what = f"the index {self.path} was damaged ({error}) and is thrown away"
+            raise DamagedIndexError(f"{what}; run the command again, which makes it anew") from None
+
+
+def updated_index(store: Store) -> Index:
+    """The index of `store` as it is now.
+
+    Where the store is out of reach that is a note, and the index is of what was fetched last.
+    Raises InputError where there can be no such store, MachineryError where the index cannot be used.
+    """
+    try:
+        names = store.names()
+    except MachineryError as error:
+        store.notes.append(f"{error}; what follows is of the runs that were fetched last")
+        names = store.names_as_last_fetched()
+    try:
+        return _updated(store, names)
+    except DamagedIndexError:
+        return _updated(store, names)
+
+
+def _updated(store: Store, names: Sequence[str]) -> Index:
+    index = Index(store.source, store_folder(store) / "index.sqlite")
+    try:
+        index.update(store, names)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
+_ID = "SELECT id FROM strings WHERE text = ?"
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        return _connected(path) or _made_anew(path)
+    except sqlite3.Error as error:
+        raise MachineryError(f"the index {path}: {error}; it can be deleted at any time") from None
+
+
+def _connected(path: Path) -> sqlite3.Connection | None:
+    """A connection to an index of this version; None where there is no such file, or it is something else."""
+    connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(_PAGES)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
+    except sqlite3.DatabaseError:  # torn, or no database
+        version, names = None, set()
+    if version == VERSION and "points" in names:
+        return connection
+    connection.close()
+    return None
+
+
+def _made_anew(path: Path) -> sqlite3.Connection:
+    _remove(path)
+    connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
+    connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    connection.close()
+    made = _connected(path)
+    if made is None:
+        raise MachineryError(f"the index {path} could not be made")
+    return made
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _latest(now: datetime | None) -> int:
+    """Later than this no clock can be."""
+    return to_microseconds((now or datetime.now(timezone.utc)) + MOST_AHEAD)
+
+
+def _run(row: Sequence[Any]) -> StoredRun:
+    number, run_id, file, pair, started, commit, branch, host, versions, figures = row
+    return StoredRun(
+        *(number, run_id, file, pair, from_microseconds(started), commit or None, branch or None),
+        *(host, versions, figures),
+    )

@@ -1,0 +1,1 @@
+"""The ttnn implementations of the modules of ttci and torch."""

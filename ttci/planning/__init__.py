@@ -1,0 +1,1 @@
+"""Which pairs run where, and what each needs."""

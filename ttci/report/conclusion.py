@@ -1,0 +1,85 @@
+"""The verdict of a whole report, and when it makes a job fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttci.errors import ExitCode, worst
+from ttci.report import FAIL_ON_SLOWER
+from ttci.report.collect import PairReport, Report
+from ttci.report.drift_text import history_line
+from ttci.report.findings import missed_targets
+from ttci.results import Drift, Outcome, Result, Verdict
+
+VERDICTS = {  # what an exit code is called
+    ExitCode.OK: "passed",
+    ExitCode.FAILED: "failed",
+    ExitCode.BAD_INPUT: "wrong-input",
+    ExitCode.UNAVAILABLE: "unavailable",
+    ExitCode.MACHINERY: "error",
+    ExitCode.NOTHING_MATCHED: "nothing-matched",
+}
+SLOWER_THAN_HISTORY = "slower than its history"  # the heading of what passed, and yet fails for drift
+
+
+def verdict_word(report: Report) -> str:
+    """The verdict in a word, whatever the report fails on."""
+    return VERDICTS[report.exit_code]
+
+
+def fails_on_drift(report: Report, fail_on: str) -> bool:
+    """Whether what is slower than its history fails the report, be it for other reasons too."""
+    return fail_on in FAIL_ON_SLOWER and slower_count(report) > 0
+
+
+def heading(report: Report, fail_on: str) -> str:
+    """The verdict for a person: no report that fails for drift alone is called passed."""
+    is_drift_alone = report.exit_code is ExitCode.OK and fails_on_drift(report, fail_on)
+    return SLOWER_THAN_HISTORY if is_drift_alone else verdict_word(report)
+
+
+def verdict_line(report: Report, fail_on: str = "failure") -> str:
+    """The heading and what it is made of: nothing that was counted is silent."""
+    verdicts = report.verdicts
+    outcomes = report.outcomes
+    counted = [f"{outcomes[outcome]:,} {outcome}" for outcome in Outcome]
+    counted += [f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict]]
+    pairs = len({entry.pair for entry in report.pairs})
+    left_out = f", {len(report.left_out)} left out" if report.left_out else ""
+    plural = "" if pairs == 1 else "s"
+    history = f"; {history_line(report.history)}" if report.history else ""
+    return f"{heading(report, fail_on)}: {pairs:,} pair{plural}{left_out}; {', '.join(counted)}{history}"
+
+
+def exit_code_of(report: Report, fail_on: str) -> ExitCode:
+    """What the command ends with, for one of `ttci.report.FAIL_ON`.
+
+    `drift` also fails on what is slower than its history. `regression` is for branches
+    with checks that are known to fail: it fails on what became worse, missed targets
+    and slower figures, and on everything that could not be judged or was not there,
+    and not on wrong numbers.
+    """
+    if fail_on == "never":
+        return ExitCode.OK
+    if fail_on == "regression":
+        report = replace(report, pairs=tuple(map(_without_wrong_numbers, report.pairs)))
+    return worst([report.exit_code, *([ExitCode.FAILED] if fails_on_drift(report, fail_on) else [])])
+
+
+def slower_count(report: Report) -> int:
+    """How many figures are slower than their history."""
+    entries = report.history.series if report.history else ()
+    return sum(entry.judgement.drift is Drift.SLOWER for entry in entries)
+
+
+def _without_wrong_numbers(entry: PairReport) -> PairReport:
+    if entry.run is None:
+        return entry
+    results = tuple(map(_forgiven, entry.results))
+    return replace(entry, run=entry.run.model_copy(update={"results": results}))
+
+
+def _forgiven(result: Result) -> Result:
+    if result.outcome is not Outcome.FAILED or missed_targets(result):
+        return result
+    return result.model_copy(update={"outcome": Outcome.PASSED})

@@ -1,0 +1,43 @@
+"""What every page of ours is made of: its styles and its script in the page itself, and a policy.
+
+The parts lie in ``assets/``. Charts are drawn by uPlot, which is 51 kB and stands there
+as it was published (https://github.com/leeoniya/uPlot, MIT). A content security policy
+lets the page run its own script and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from html import escape
+from pathlib import Path
+
+_PAGE = Path(__file__).with_name("assets")
+_LIBRARY, _LIBRARY_STYLE = "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css"
+
+
+def frame_parts(styles: Iterable[str], scripts: Iterable[str]) -> dict[str, str]:
+    """What the templates need beside a page's own words, from files of ``assets/`` in their order."""
+    style = "\n".join(map(read_part, (_LIBRARY_STYLE, *styles)))
+    own = "\n".join(map(read_part, scripts))
+    script = f"{read_part(_LIBRARY)}\n(() => {{\n'use strict';\n{own}\n}})();\n"
+    return {
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+        "uplot_license": escape(read_part("uplot/LICENSE")),
+        "made": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
+    }
+
+
+def read_part(name: str) -> str:
+    """A file of ``assets/``."""
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a content security policy names an element by what it holds."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

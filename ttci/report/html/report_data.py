@@ -1,0 +1,180 @@
+"""The data of report.html: a report as one JSON document of columns, small enough for 100,000 checks.
+
+Every text stands once in a table and is named by its position there; a column is an
+array of numbers. What is longer than a browser should carry is cut, and the document
+says what was left out. It is ASCII without ``<``: nothing in it can end the script
+element that it stands in.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ttci.report.collect import PairReport, Problem, Report
+from ttci.report.findings import missed_targets, ratio_to_limit
+from ttci.report.html.columns import MOST_CHARACTERS, Texts, columns_of, encoded, json_of, number
+from ttci.results import Measurement, Outcome, Result, Verdict
+from ttci.text.measurement import doubt_of
+
+MOST_RESULTS = 250_000
+MOST_SAMPLES = 1_000  # of one measurement
+MOST_SAMPLES_IN_ALL = 2_000_000
+_DIGITS_OF_A_SAMPLE = 5
+
+
+class _Severity(IntEnum):
+    """In which order the page shows results: the first hurts most."""
+
+    PROBLEM = 0  # of a pair, or of the report
+    ERROR = 1
+    WRONG = 2
+    MISSED = 3
+    IMPROVED = 4
+    UNAVAILABLE = 5
+    WELL = 6
+
+
+@dataclass(frozen=True)
+class _Row:
+    pair: int
+    result: Result
+    severity: _Severity
+
+
+def page_data(report: Report, folder: Path) -> Iterator[str]:
+    """The parts of the JSON document; links in it are relative to `folder`."""
+    rows = _rows(report)
+    shown = rows[:MOST_RESULTS]
+    texts, facts = Texts(), Texts()
+    measured = [measurement for row in shown for measurement in row.result.measurements]
+    yield '{"outcomes":' + json_of(list(Outcome)) + ',"verdicts":' + json_of(list(Verdict))
+    yield ',"pairs":' + json_of([_pair(entry, folder, facts) for entry in report.pairs])
+    yield ',"left_out":' + json_of([[entry.pair, entry.reason] for entry in report.left_out])
+    yield ',"not_shown":' + json_of(len(rows) - len(shown))
+    yield from columns_of("results", _resultcolumns_of(shown, texts, facts))
+    yield from columns_of("measurements", _measurementcolumns_of(measured, texts))
+    yield ',"samples":[' + ",".join(_samples(measured)) + "]"
+    yield ',"facts":[' + ",".join(facts).replace("<", "\\u003c") + "]"
+    yield ',"texts":' + json_of(list(texts)) + "}"
+
+
+def _rows(report: Report) -> list[_Row]:
+    """Every check and every problem, what hurts most first."""
+    own = [_of_problem(len(report.pairs), "", problem) for problem in report.problems]
+    found = [row for pair, entry in enumerate(report.pairs) for row in _rows_of(pair, entry)]
+    return sorted([*own, *found], key=_order)
+
+
+def _rows_of(pair: int, entry: PairReport) -> Iterator[_Row]:
+    for problem in entry.problems:
+        yield _of_problem(pair, entry.pair, problem)
+    for result in entry.results:
+        yield _Row(pair, result, _severity(result))
+
+
+def _of_problem(pair: int, name: str, problem: Problem) -> _Row:
+    # Not validated: a text may hold what no run.json may, a folder's name that is not UTF-8.
+    result = Result.model_construct(
+        id=name, test="", check="", outcome=problem.outcome, seconds=0.0, message=problem.text
+    )
+    return _Row(pair, result, _Severity.PROBLEM)
+
+
+def _severity(result: Result) -> _Severity:
+    if result.outcome is Outcome.ERROR:
+        return _Severity.ERROR
+    if result.outcome is Outcome.FAILED:
+        return _Severity.MISSED if missed_targets(result) else _Severity.WRONG
+    if result.outcome is Outcome.UNAVAILABLE:
+        return _Severity.UNAVAILABLE
+    is_improved = any(m.verdict is Verdict.IMPROVED for m in result.measurements)
+    return _Severity.IMPROVED if is_improved else _Severity.WELL
+
+
+def _order(row: _Row) -> tuple[int, float]:
+    if row.severity is not _Severity.MISSED:
+        return row.severity, 0.0
+    return row.severity, -max(ratio_to_limit(m) or 0.0 for m in missed_targets(row.result))
+
+
+def _pair(entry: PairReport, folder: Path, facts: Texts) -> dict[str, Any]:
+    model, _, device = entry.pair.partition("@")
+    run = entry.run
+    return {
+        "model": model,
+        "device": device,
+        "fidelity": run.fidelity if run else None,
+        "started": run.started.isoformat(timespec="seconds") if run else None,
+        "environment": facts.position(_facts(run.environment if run else {})),
+        "log": _link(entry, folder),
+    }
+
+
+def _link(entry: PairReport, folder: Path) -> str | None:
+    """Where the log lies, as an address relative to the page; None where there is none."""
+    log = entry.folder / "log.txt" if entry.folder else None
+    if log is None or not log.is_file():
+        return None
+    return quote(os.fsencode(os.path.relpath(log.absolute(), folder.absolute())))
+
+
+def _resultcolumns_of(
+    rows: Sequence[_Row], texts: Texts, facts: Texts
+) -> Iterator[tuple[str, Iterable[str]]]:
+    outcomes = {outcome: str(position) for position, outcome in enumerate(Outcome)}
+    results = [row.result for row in rows]
+    yield "pair", (str(row.pair) for row in rows)
+    yield "severity", (str(int(row.severity)) for row in rows)
+    yield "test", (str(texts.position(result.test)) for result in results)
+    yield "check", (str(texts.position(result.check)) for result in results)
+    yield "outcome", (outcomes[result.outcome] for result in results)
+    yield "seconds", (number(result.seconds) for result in results)
+    yield "message", (str(texts.position(result.message)) for result in results)
+    yield "config", (str(facts.position(_facts(result.config))) for result in results)
+    yield "measurements", (str(len(result.measurements)) for result in results)
+
+
+def _measurementcolumns_of(
+    measured: Sequence[Measurement], texts: Texts
+) -> Iterator[tuple[str, Iterable[str]]]:
+    verdicts = {verdict: str(position) for position, verdict in enumerate(Verdict)}
+    yield "name", (str(texts.position(m.name)) for m in measured)
+    yield "unit", (str(texts.position(m.unit)) for m in measured)
+    yield "statistic", (str(texts.position(_statistic(m))) for m in measured)
+    yield "higher", ("1" if m.direction == "higher" else "0" for m in measured)
+    yield "value", (number(m.value) for m in measured)
+    yield "target", (number(m.target) for m in measured)
+    yield "limit", (number(m.limit) for m in measured)
+    yield "capacity", (number(m.capacity) for m in measured)
+    yield "verdict", (verdicts[m.verdict] for m in measured)
+    yield "rounds", (str(len(m.samples)) for m in measured)
+
+
+def _statistic(measurement: Measurement) -> str:
+    """What the value is of the samples, and whether it would have moved with more of them."""
+    return ", ".join(filter(None, [measurement.statistic, doubt_of(measurement)]))
+
+
+def _samples(measured: Sequence[Measurement]) -> Iterator[str]:
+    """The samples of each measurement, evenly thinned where there are too many."""
+    sampled = sum(bool(m.samples) for m in measured)
+    most = min(MOST_SAMPLES, MOST_SAMPLES_IN_ALL // max(sampled, 1))
+    as_text: Callable[[float], str] = f"{{:.{_DIGITS_OF_A_SAMPLE}g}}".format
+    for measurement in measured:
+        step = math.ceil(len(measurement.samples) / most)
+        yield "[" + ",".join(map(as_text, measurement.samples[:: step or 1])) + "]"
+
+
+def _facts(stated: dict[str, Any]) -> str:
+    """A configuration or an environment, in JSON."""
+    text = encoded(stated)
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return encoded({"too large for this page": f"{len(text):,} characters; run.json has them"})

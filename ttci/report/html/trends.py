@@ -1,0 +1,61 @@
+"""Trends in a page: of a report, or of a whole history as a site of its own.
+
+The site is one page without any other file: it works from disk, and from wherever it
+is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from string import Template
+
+from ttci.drift.judgement import HistoryView
+from ttci.files import write_whole
+from ttci.report.drift_text import history_line
+from ttci.report.html.frame import frame_parts, read_part
+from ttci.report.html.trend_data import trend_data
+
+TREND_SCRIPTS = ("trend_data.js", "trend_chart.js", "trend_marks.js", "trends.js")
+TREND_STYLES = ("trends.css",)
+TREND_COUNTS = (
+    '<div class="targets" id="drifts" role="group" aria-label="Show one verdict of history"></div>\n'
+    '  <div id="trend-notes"></div>'
+)
+_SITE_SCRIPTS = ("words.js", "theme.js", "charts.js", *TREND_SCRIPTS, "site.js")
+_SITE_STYLES = ("style.css", "table.css", "details.css", *TREND_STYLES)
+
+
+def trend_section(*, is_hidden: bool = False) -> str:
+    """Where a page shows trends."""
+    return Template(read_part("trends.html")).substitute(hidden=" hidden" if is_hidden else "")
+
+
+def trend_element(view: HistoryView) -> Iterator[str]:
+    """The element that holds the data of the trends, in parts."""
+    yield '\n<script type="application/json" id="trends-data">'
+    yield from trend_data(view)
+    yield "</script>"
+
+
+def write_site(view: HistoryView, folder: Path) -> None:
+    """Write the site of `view` into `folder`: its page, and that GitHub shall publish it as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "index.html", render_site(view))
+    write_whole(folder / ".nojekyll", [])
+
+
+def render_site(view: HistoryView) -> Iterator[str]:
+    """The page of `view` in parts."""
+    before, after = read_part("site.html").split("$data")
+    parts = {
+        **frame_parts(_SITE_STYLES, _SITE_SCRIPTS),
+        "title": "Trends",
+        "line": escape(history_line(view)),
+        "history": TREND_COUNTS,
+        "trends": trend_section(),
+    }
+    yield Template(before).substitute(parts)
+    yield from trend_data(view)
+    yield Template(after).substitute(parts)

@@ -1,0 +1,1 @@
+"""The Markdown of a job's summary."""

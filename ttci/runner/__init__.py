@@ -1,0 +1,1 @@
+"""How a pair runs: its processes, however they end."""

@@ -1,0 +1,1 @@
+"""How values read: tables, lines, durations and measurements."""
