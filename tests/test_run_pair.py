@@ -355,8 +355,8 @@ def hung(shared: Project, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             passed_s[0] = 3600
         return time.monotonic() + passed_s[0]
 
-    for module in ("child", "progress", "pair_process", "run"):
-        monkeypatch.setattr(f"ttci.{module}.time", SimpleNamespace(monotonic=clock))
+    for module in ("child", "progress", "processes", "pair"):
+        monkeypatch.setattr(f"ttci.runner.{module}.time", SimpleNamespace(monotonic=clock))
     return child
 
 
