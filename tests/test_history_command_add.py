@@ -99,7 +99,7 @@ def test_what_cannot_be_kept_is_said_and_the_rest_is_added(
 
     assert main(["history", "add"]) == 4
     output = capsys.readouterr()
-    assert output.out.splitlines()[-1] == "2 added to branch:ttci-history, 0 there already"  # "a@half" is spelled out
+    assert output.out.splitlines()[-1] == "2 added to branch:ttci-history, 0 there already"
     lines = dict(line.split(": ", 1) for line in output.err.splitlines())
     assert {Path(name).parts[1]: reason.split(": ")[-1] for name, reason in lines.items()} == {
         "a@unfinished": "the run never finished",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ttci.artifacts import ended
+from ttci.artifacts import names
 from ttci.artifacts.bounded import check_readable
 from ttci.artifacts.find import pair_folders, pair_named
 from ttci.cli import history_text as text
@@ -110,9 +110,9 @@ def _run_to_keep(folder: Path) -> Iterator[Run]:
     Raises:
         MachineryError: it cannot be read, or history does not keep it; the text says why.
     """
-    path = folder / "run.json"
+    path = folder / names.RUN
     if not path.exists() and not path.is_symlink():
-        if (folder / ended.FILE_NAME).exists():
+        if (folder / names.ENDED).exists():
             return
         raise MachineryError(f"{folder}: the run left no run.json; its log.txt says why")
     check_readable(path, folder)

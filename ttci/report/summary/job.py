@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import heading, verdict_line
 from ttci.report.findings import Finding, Rank, findings, ratio_to_limit
@@ -67,10 +68,9 @@ def _add_matrix(room: Room, report: Report) -> None:
     """A table of model by device."""
     cells: dict[tuple[str, str], list[PairReport]] = defaultdict(list)
     for entry in report.pairs:
-        model, _, device = entry.pair.rpartition("@")
-        cells[model, device].append(entry)
+        cells[model_and_device(entry.pair)].append(entry)
     left_out = {entry.pair: entry.reason for entry in report.left_out}
-    named = [*cells, *(tuple(pair.rpartition("@")[::2]) for pair in left_out)]
+    named = [*cells, *map(model_and_device, left_out)]
     models, devices = sorted({model for model, _ in named}), sorted({device for _, device in named})
     rows = (
         markdown.row(
