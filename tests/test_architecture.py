@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
     *("search_path", "errors", "files", "git", "environment"),
-    *("manifest", "results", "artifacts", "text", "toolchain", "planning"),
+    *("catalog", "manifest", "results", "artifacts", "text", "toolchain", "planning"),
     *("history", "drift", "report", "export", "runner"),
     "action",
 )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -21,8 +21,10 @@ from pydantic import (
     PositiveFloat,
     StringConstraints,
     Tag,
+    create_model,
 )
 
+from ttci.catalog.metrics import METRICS, SMALLEST_CHANGE, WITH_TARGETS
 from ttci.manifest.identity import NAME_PATTERN
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -170,37 +172,44 @@ TargetOfMoreEntry = Annotated[
 _LOOSE_ACCURACY = 0.5  # 0.99 is how others write a correlation, and is nearly none here
 
 
-class TestTargets(_Entry):
+if TYPE_CHECKING:
+    _MetricTargets = _Entry  # by `of`
+else:
+    _MetricTargets = create_model(
+        "_MetricTargets",
+        __base__=_Entry,
+        **{
+            name: (
+                (TargetEntry if metric.direction == "lower" else TargetOfMoreEntry) | None,
+                Field(default=None, description=metric.target),
+            )
+            for name, metric in WITH_TARGETS.items()
+        },
+    )
+
+
+class TestTargets(_MetricTargets):
     """The targets of one test on one device."""
 
     __test__ = False
 
-    latency_ms: TargetEntry | None = Field(
-        default=None, description="Median over rounds, the device synchronised inside each."
-    )
-    memory_mb: TargetEntry | None = Field(
-        default=None, description="Peak tensor bytes alive in a forward pass, in 10^6 bytes."
-    )
-    dram_mb: TargetEntry | None = Field(
-        default=None, description="Peak DRAM of a chip, weights included, in 10^6 bytes."
-    )
-    l1_per_core_kb: TargetEntry | None = Field(default=None, description="Peak L1 of a core, in 10^3 bytes.")
-    tokens_per_s_per_user: TargetOfMoreEntry | None = Field(
-        default=None, description="Of a decode step: 1000 / latency_ms."
-    )
     accuracy: Annotated[TargetEntry, AfterValidator(_without_tolerance)] | None = Field(
         default=None, description="The tolerance of the correctness check: 1e-3 asks for 0.999."
     )
 
-    @property
-    def limits_memory(self) -> bool:
-        """Whether there is a target that the memory check measures."""
-        return not self.memory_mb is self.dram_mb is self.l1_per_core_kb is None
+    def of(self, metric: str) -> Target | None:
+        """The target of a metric."""
+        target: Target | None = getattr(self, metric)
+        return target
+
+    def any_measured_by(self, check: str) -> bool:
+        """Whether there is a target that this check measures."""
+        return any(self.of(name) for name, metric in WITH_TARGETS.items() if metric.check == check)
 
     def doubts(self) -> Iterator[tuple[str, str]]:
         """What may be written and is hardly meant: the metric, and what its target amounts to."""
         for metric in type(self).model_fields:
-            target: Target | None = getattr(self, metric)
+            target = self.of(metric)
             tolerance = target.tolerance if target else None
             if tolerance is not None and tolerance >= 1:
                 most = f"a tolerance of {tolerance:g} lets {1 + tolerance:g} times the target pass"
@@ -269,19 +278,19 @@ class ModelEntry(_Entry):
 
 
 STORE_PATTERN = r"^(branch(:.+)?|folder:.+|off)$"
-SMALLEST_CHANGE = 0.05  # of a figure: less does not matter, where nobody says otherwise
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class SmallestChanges(_Entry):
-    """By metric, the least change that matters."""
+if TYPE_CHECKING:
+    _MetricFractions = _Entry
+else:
+    _MetricFractions = create_model(
+        "_MetricFractions", __base__=_Entry, **dict.fromkeys(METRICS, (Fraction | None, None))
+    )
 
-    latency_ms: Fraction | None = None
-    memory_mb: Fraction | None = None
-    dram_mb: Fraction | None = None
-    l1_per_core_kb: Fraction | None = None
-    tokens_per_s_per_user: Fraction | None = None
-    correlation: Fraction | None = None
+
+class SmallestChanges(_MetricFractions):
+    """By metric, the least change that matters."""
 
 
 def _number_or_table(value: Any) -> str:
@@ -310,9 +319,11 @@ class HistoryEntry(_Entry):
 
     def smallest_change(self, metric: str) -> float:
         """The least change of `metric` that matters, as a fraction of its level."""
-        if isinstance(self.smallest_changes, float):
+        if isinstance(self.smallest_changes, float) and "smallest_changes" in self.model_fields_set:
             return self.smallest_changes
-        return getattr(self.smallest_changes, metric, None) or SMALLEST_CHANGE
+        known = METRICS.get(metric)
+        default = known.smallest_change if known else SMALLEST_CHANGE
+        return getattr(self.smallest_changes, metric, None) or default
 
 
 _NO_OTHER_NAMES: dict[str, JsonValue] = {"additionalProperties": False}

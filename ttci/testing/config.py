@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from torch import nn
 
+from ttci.catalog.metrics import METRICS
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import TestTargets, fits_as_test_name
 from ttci.testing.places import UNKNOWN, Place, caller_place
@@ -17,7 +18,6 @@ from ttci.testing.places import UNKNOWN, Place, caller_place
 CHECKS = ("correctness", "gradients", "performance", "memory")
 DEFAULT_TOLERANCE = 1e-3
 DEFAULT_TOKENS = 2048
-_PER_TOKEN = "tokens_per_s_per_user"
 
 Shape = tuple[int, ...]
 Targets = Mapping[str, float | Mapping[str, float]]
@@ -103,7 +103,7 @@ class TestConfig:
         A memory target is judged along with ``performance``, as a latency target is.
         """
         asked = set(self.test_cases)
-        if "performance" in asked and self.targets.limits_memory:
+        if "performance" in asked and self.targets.any_measured_by("memory"):
             asked.add("memory")
         return tuple(check for check in CHECKS if check in asked)
 
@@ -225,8 +225,9 @@ def _mistakes(config: TestConfig) -> list[str]:
 def _decode_mistakes(config: TestConfig) -> Iterator[str]:
     length: object = config.decode_cache_length
     if length is None:
-        if isinstance(config.performance_targets, Mapping) and _PER_TOKEN in config.performance_targets:
-            yield f"{_PER_TOKEN} is measured of a decode step; give decode_cache_length, or latency_ms"
+        for name, metric in METRICS.items():
+            if metric.of_decode_steps and name in (config.performance_targets or ()):
+                yield f"{name} is measured of a decode step; give decode_cache_length, or latency_ms"
         return
     if not isinstance(length, int) or isinstance(length, bool) or length < 1:
         yield f"decode_cache_length is {length!r}; give a positive integer"

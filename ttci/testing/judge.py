@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from ttci.catalog.metrics import WITH_TARGETS
 from ttci.checks.correctness import check_correctness
 from ttci.checks.gradients import check_gradients
 from ttci.checks.memory import check_memory
@@ -24,7 +25,7 @@ from ttci.testing.gradient_problem import NotDifferentiableError
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
-from ttci.testing.targets import METRICS, BoundTargets
+from ttci.testing.targets import BoundTargets
 from ttci.text.measurement import describe_failure, describe_improvement
 
 Timer = Callable[[Callable[[], object]], Timing]
@@ -173,7 +174,7 @@ def _config(case: Case, outcome: Outcome) -> dict[str, Any]:
         config["tolerance"] = case.targets.accuracy(prepared.test.tolerance)
     if prepared.test.declared_at:
         config["declared_at"] = place_text(prepared.test.declared_at)
-    places = {name: place for name, place in case.targets.places.items() if METRICS[name].check == case.check}
+    places = {n: place for n, place in case.targets.places.items() if WITH_TARGETS[n].check == case.check}
     if places:
         config["targets_at"] = places
     return config
