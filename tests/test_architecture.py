@@ -106,11 +106,10 @@ def files_of(module: str) -> list[Path]:
     return [file for file in (place.with_suffix(".py"), place / "__init__.py") if file in SET_OF_FILES]
 
 
-def loaded_by(modules: list[str]) -> set[str]:
-    """The packages that a fresh Python has loaded after importing `modules`."""
-    code = (
-        f"import json, sys\nfor name in {modules!r}: __import__(name)\nprint(json.dumps(list(sys.modules)))"
-    )
+def loaded_by(modules: list[str], code: str = "") -> set[str]:
+    """The packages that a fresh Python has loaded after importing `modules` and running `code`."""
+    imports = "\n".join(f"import {name}" for name in modules)
+    code = f"{imports}\n{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 
@@ -183,6 +182,11 @@ def test_light_modules_load_no_torch_no_ttnn_no_pytest() -> None:
     modules = [name for name in modules_of((*LIGHT, *LIGHT_EDGES)) if name not in STATISTICAL_MODULES]
     assert "ttci.manifest.load" in modules
     assert loaded_by(modules) & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
+
+
+def test_checks_can_be_asked_what_they_need_without_torch() -> None:
+    code = "ttci.catalog.checks.load_checks()"
+    assert loaded_by(["ttci.catalog.checks"], code) & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
 
 
 def test_on_the_light_floor_statistics_are_for_drift_alone() -> None:

@@ -9,6 +9,10 @@ from ttci.catalog.metrics import METRICS
 from ttci.results import Measurement
 
 
+class NotJudgedError(Exception):
+    """Nothing can be judged; str() says why."""
+
+
 @dataclass(frozen=True)
 class Findings:
     """The complaints of a check, each a sentence with its cause, and what it measured."""

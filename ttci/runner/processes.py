@@ -28,7 +28,6 @@ from ttci.runner.expectation import Earlier, Expectation
 from ttci.runner.failure_limit import failures_left
 from ttci.runner.progress import Progress
 
-ALONE = ("performance",)  # checks that nothing may run beside
 _LAST_LINES = 100  # so many that the dump of a fatal error hides not what was printed before
 _LISTING_S = 60.0  # for listing the checks that are not going to be run
 _RESET_S = 120.0
@@ -144,7 +143,7 @@ class PairProcesses:
         """With what `before` holds left out."""
         own = [f"--test-check={check}" for check in checks]
         own += ["-n", str(workers)] if workers > 1 else self._no_workers()
-        last = ["-n0"] if checks == ALONE else []  # whatever the user's arguments say
+        last = ["-n0"] if checks and workers == 1 else []  # alone, whatever the user's arguments say
         if before:
             left = failures_left(before, self.pytest_args)
             last += ["--ttci-resume", *([f"--maxfail={left}"] if left else [])]
