@@ -20,7 +20,7 @@ LIGHT = (
     *("history", "drift", "report", "export", "runner"),
     "action",
 )
-HEAVY = ("tensors", "checks", "devices", "modules", "testing")
+HEAVY = ("tensors", "checks", "devices", "modules", "operations", "testing")
 EDGES = ("tests", "plugin", "cli", "__main__")
 ORDER = (*LIGHT, *HEAVY, *EDGES)
 # Which edge may import which: each is the way in to the next.
@@ -187,6 +187,12 @@ def test_light_modules_load_no_torch_no_ttnn_no_pytest() -> None:
 def test_checks_can_be_asked_what_they_need_without_torch() -> None:
     code = "ttci.catalog.checks.load_checks()"
     assert loaded_by(["ttci.catalog.checks"], code) & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
+
+
+def test_operations_can_be_asked_what_they_take_without_torch() -> None:
+    code = "for name in ttci.catalog.operations.OPERATIONS: ttci.catalog.operations.operation_facts(name)"
+    loaded = loaded_by(["ttci.catalog.operations"], code)
+    assert loaded & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
 
 
 def test_on_the_light_floor_statistics_are_for_drift_alone() -> None:

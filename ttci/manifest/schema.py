@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from ttci.catalog.metrics import METRICS, SMALLEST_CHANGE, WITH_TARGETS
+from ttci.catalog.operations import OPERATIONS
 from ttci.manifest.identity import NAME_PATTERN
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -233,25 +234,18 @@ KernelDtypes = Annotated[
 KernelShape = Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
 
 
+if TYPE_CHECKING:
+    OperationName = str
+else:
+    OperationName = Literal[tuple(OPERATIONS)]
+
+
 class KernelEntry(_Entry):
     """One operation with its inputs, tested on its own: ttnn's against torch's."""
 
     model_config = ConfigDict(alias_generator=_kebab_case)
 
-    op: Literal[
-        "linear",
-        "matmul",
-        "rms_norm",
-        "layer_norm",
-        "softmax",
-        "silu",
-        "gelu",
-        "mul",
-        "add",
-        "embedding",
-        "rotary_embedding",
-        "scaled_dot_product_attention",
-    ]
+    op: OperationName
     shapes: Annotated[tuple[KernelShape, ...], Field(strict=False, min_length=1)] = Field(
         description="Of each input: of linear, say, [[1, 2048, 4096], [4096, 6144]]."
     )

@@ -14,6 +14,7 @@ from ttci.catalog.checks import check_class, check_names
 from ttci.catalog.metrics import METRICS
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import TestTargets, fits_as_test_name
+from ttci.modules.kernels import Kernel
 from ttci.testing.places import UNKNOWN, Place, caller_place
 
 DEFAULT_TOLERANCE = 1e-3
@@ -120,6 +121,11 @@ class ModuleTest(TestConfig):
         wrong = list(_module_mistakes(self))
         if wrong:
             raise DeclarationError([self.mistake(what) for what in wrong])
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """What is tested, where it is a kernel of the manifest and no module of the model's code."""
+        return self.module if isinstance(self.module, Kernel) else None
 
 
 @dataclass

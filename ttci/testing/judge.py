@@ -16,7 +16,6 @@ from ttci.checks.protocol import make_check
 from ttci.devices.protocol import NoImplementationError
 from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
-from ttci.modules.kernels import Kernel
 from ttci.results import Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
 from ttci.testing.input_trial import origin_of_input
@@ -119,8 +118,8 @@ def _config(case: Case, outcome: Outcome) -> dict[str, Any]:
         config["cut_from"] = list(prepared.full_shape)
     elif chosen.not_cut and outcome is not Outcome.ERROR:  # the error is then its own
         config["not_cut"] = f"it takes no shorter sequence: {chosen.not_cut}"
-    if isinstance(prepared.test.module, Kernel):
-        config["kernel"] = prepared.test.module.described(shape)
+    if prepared.test.kernel:
+        config["kernel"] = prepared.test.kernel.described(shape)
     if prepared.cache_length is not None:
         config["decode_cache_length"] = prepared.cache_length
         if prepared.cache_length != prepared.test.decode_cache_length:
