@@ -3,6 +3,8 @@
 from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
 from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
 from ttci.manifest.schema import (
+    DeviceEntry,
+    InstalledDeviceEntry,
     KernelEntry,
     ManifestFile,
     ModelEntry,
@@ -16,7 +18,9 @@ from ttci.manifest.source import Source, parse_source
 
 __all__ = [
     "DEFAULT_PATH",
+    "DeviceEntry",
     "Identity",
+    "InstalledDeviceEntry",
     "KernelEntry",
     "Manifest",
     "ManifestFile",

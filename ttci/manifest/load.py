@@ -17,11 +17,10 @@ from ttci.errors import InputError, Mistake
 from ttci.manifest.cross_check import cross_check
 from ttci.manifest.lines import KeyLines, Keys, dotted
 from ttci.manifest.schema import (
+    DeviceEntry,
     HistoryEntry,
     ManifestFile,
     ModelEntry,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
     parse_manifest,
 )
 from ttci.manifest.source import Source, parse_source
@@ -37,7 +36,7 @@ class Manifest:
 
     path: Path
     text: str = field(repr=False)
-    devices: dict[str, TorchDeviceEntry | TtnnDeviceEntry]
+    devices: dict[str, DeviceEntry]
     models: dict[str, ModelEntry]
     history: HistoryEntry = field(default_factory=HistoryEntry.model_construct)
 
@@ -150,4 +149,4 @@ def _checked(path: Path, text: str, data: dict[str, Any]) -> Manifest:
             Mistake(str(path), lines.line_of(keys), f"{dotted(keys)}: {what}") for keys, what in found
         ]
         raise InputError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    return Manifest(path, text, parsed.devices, parsed.models, parsed.history)
+    return Manifest(path, text, dict(parsed.devices), parsed.models, parsed.history)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,7 @@ from pydantic import (
     create_model,
 )
 
+from ttci.catalog.backends import BUILT_IN, installed_backends
 from ttci.catalog.metrics import METRICS, SMALLEST_CHANGE, WITH_TARGETS
 from ttci.catalog.operations import OPERATIONS
 from ttci.manifest.identity import NAME_PATTERN
@@ -118,7 +119,17 @@ class TtnnDeviceEntry(_DeviceEntry):
         return "bh" if self.board.startswith("p") else "wh"
 
 
-DeviceEntry = Annotated[TorchDeviceEntry | TtnnDeviceEntry, Field(discriminator="backend")]
+class InstalledDeviceEntry(_DeviceEntry):
+    """A device of a backend that an installed package adds."""
+
+    target: ClassVar[str] = "installed"
+
+    backend: str
+    options: dict[str, Any] = Field(default={}, description="Of the backend, which reads them.")
+
+
+DeviceEntry = TorchDeviceEntry | TtnnDeviceEntry | InstalledDeviceEntry
+_OwnDeviceEntry = Annotated[TorchDeviceEntry | TtnnDeviceEntry, Field(discriminator="backend")]
 
 
 class Target(_Entry):
@@ -328,7 +339,7 @@ class ManifestFile(_Entry):
 
     model_config = ConfigDict(title="ttci models manifest")
 
-    devices: dict[Name, DeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
+    devices: dict[Name, _OwnDeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     models: dict[Name, ModelEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     # An instance made without being checked: nothing of pydantic's is built for a manifest that has none.
     history: HistoryEntry = Field(default_factory=HistoryEntry.model_construct)
@@ -337,8 +348,27 @@ class ManifestFile(_Entry):
 def parse_manifest(data: dict[str, Any]) -> ManifestFile:
     """Check and freeze what a manifest says; raises pydantic's ValidationError."""
     with _no_plugins():
-        ManifestFile.model_rebuild()
-    return ManifestFile.model_validate(data)
+        form = _form_with(_installed_backends(data))
+        form.model_rebuild()
+    return form.model_validate(data)
+
+
+def _installed_backends(data: dict[str, Any]) -> tuple[str, ...]:
+    """Of installed packages, where a device is of none of ttci's own: looking for them takes its time."""
+    devices = data.get("devices")
+    tables = devices.values() if isinstance(devices, dict) else ()
+    named = [table.get("backend") for table in tables if isinstance(table, dict)]
+    return installed_backends() if any(isinstance(n, str) and n not in BUILT_IN for n in named) else ()
+
+
+def _form_with(backends: tuple[str, ...]) -> type[ManifestFile]:
+    """The whole file, whose devices may be of these backends too."""
+    if not backends:
+        return ManifestFile
+    names: Any = Literal[backends]
+    installed: Any = create_model("InstalledDeviceEntry", __base__=InstalledDeviceEntry, backend=(names, ...))
+    entry: Any = Annotated[TorchDeviceEntry | TtnnDeviceEntry | installed, Field(discriminator="backend")]
+    return create_model("ManifestFile", __base__=ManifestFile, devices=(dict[Name, entry], Field(default={})))
 
 
 @contextmanager

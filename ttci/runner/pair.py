@@ -16,7 +16,7 @@ from ttci.artifacts.junit import merge_junit, write_junit
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.catalog.checks import checks_alone, checks_shared
 from ttci.errors import DeviceUnavailableError, ExitCode, InputError, MachineryError, worst
-from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
+from ttci.manifest import DeviceEntry, Manifest, Pair
 from ttci.results import Run, exit_code, write_run
 from ttci.runner.board_lock import held_environment, hold_boards
 from ttci.runner.child import Terminated
@@ -137,7 +137,7 @@ def _printer(log: IO[str]) -> Callable[[str], None]:
 
 @contextmanager
 def _board_held(
-    device: TorchDeviceEntry | TtnnDeviceEntry, pair: Pair, timeout_s: float, say: Callable[[str], None]
+    device: DeviceEntry, pair: Pair, timeout_s: float, say: Callable[[str], None]
 ) -> Iterator[dict[str, str]]:
     """Hold the board where the device is one; what the pair's processes are told of it."""
     if device.target != "silicon":

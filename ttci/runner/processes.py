@@ -20,7 +20,7 @@ from ttci.artifacts.junit import write_junit
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.unfinished import ended_by_itself, explain_end, is_any_running, timed_out, unfinished_in
 from ttci.errors import ExitCode, worst
-from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
+from ttci.manifest import DeviceEntry, Manifest, Pair
 from ttci.results import Journal, Outcome, Result, Run, exit_code, write_run
 from ttci.runner.child import Ended as EndedProcess
 from ttci.runner.child import run_child
@@ -93,7 +93,7 @@ class PairProcesses:
         return Path(self.log.name).with_name(names.ENDED)
 
     @property
-    def _device(self) -> TorchDeviceEntry | TtnnDeviceEntry:
+    def _device(self) -> DeviceEntry:
         return self.manifest.devices[self.pair.device]
 
     def _run_once(

@@ -7,23 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 from torch import nn
 
+from ttci.catalog.backends import backend
 from ttci.catalog.metrics import WITH_TARGETS
 from ttci.devices import open_device
 from ttci.devices.protocol import Device
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import (
     DEFAULT_PATH,
+    DeviceEntry,
     Identity,
     Manifest,
     Pair,
     Source,
     TestTargets,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
     find_device,
     load_manifest,
     model_name_from,
@@ -126,10 +127,11 @@ def _target_places(manifest: Manifest, model: str, device: str) -> dict[str, dic
     }
 
 
-def open_with_modules(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
+def open_with_modules(name: str, entry: DeviceEntry) -> Device:
     """Open a device, and where it runs implementations of its own, load those of ttci's modules."""
-    if entry.backend != "torch":
-        import ttci.modules.ttnn.implementations  # noqa: F401  # they register themselves
+    own = backend(entry.backend).implementations
+    if own is not None:
+        import_module(own)  # they register themselves
     return open_device(name, entry)
 
 
