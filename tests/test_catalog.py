@@ -7,7 +7,8 @@ from ttci.catalog.units import BYTES_PER, is_of_time, is_time, time_factor
 from ttci.checks.memory import PeakMemory, Usage, check_memory
 from ttci.checks.outcome import measured
 from ttci.checks.performance import Timing, check_performance
-from ttci.manifest.schema import HistoryEntry, SmallestChanges, TargetOfMore, TestTargets
+from ttci.manifest.schema import HistoryEntry, SmallestChanges
+from ttci.manifest.target_entries import TargetOfMore, TestTargets
 
 
 def test_every_metric_with_a_target_can_be_given_one_and_no_other() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ttci.checks.outcome import Findings, measured
-from ttci.manifest.schema import MEASURE_SECONDS
+from ttci.manifest.device_entries import MEASURE_SECONDS
 
 PRECISION = 0.02  # of the median
 CONFIDENCE = 0.99

@@ -8,26 +8,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ttci.catalog.backends import installed_backends
+from ttci.catalog.backends import BUILT_IN, installed_backends
 from ttci.errors import did_you_mean, quoted
+from ttci.manifest.device_entries import entry_class
 from ttci.manifest.identity import NAME_PATTERN
 from ttci.manifest.lines import Keys, dotted
 from ttci.manifest.schema import (
     STORE_PATTERN,
     HistoryEntry,
-    InstalledDeviceEntry,
     KernelEntry,
     ManifestFile,
     ModelEntry,
     SmallestChanges,
-    Target,
-    TestTargets,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
 )
+from ttci.manifest.target_entries import Target, TestTargets
 
 _NAME_ADVICE = "letters, digits, '_', '.', '+' and '-', the first a letter or a digit"
-_DEVICE_CLASSES: dict[str, type[BaseModel]] = {"torch": TorchDeviceEntry, "ttnn": TtnnDeviceEntry}
 _LONG_NUMBER = 10**20
 _EXPECTED = {
     "dict_type": "a table",
@@ -193,17 +189,17 @@ def _device_keys(backend: Any) -> set[str]:
     by_backend = _device_classes()
     known = isinstance(backend, str) and backend in by_backend
     classes = [by_backend[backend]] if known else list(by_backend.values())
-    return {key for entry_class in classes for key in _keys_of(entry_class)}
+    return {key for entry in classes for key in _keys_of(entry)}
 
 
 def _device_classes() -> dict[str, type[BaseModel]]:
     """By backend, those of installed packages included."""
-    return _DEVICE_CLASSES | dict.fromkeys(installed_backends(), InstalledDeviceEntry)
+    return {name: entry_class(name) for name in (*BUILT_IN, *installed_backends())}
 
 
-def _keys_of(entry_class: type[BaseModel]) -> set[str]:
+def _keys_of(entry: type[BaseModel]) -> set[str]:
     """As they are written: with hyphens."""
-    return {info.alias or field for field, info in entry_class.model_fields.items()}
+    return {info.alias or field for field, info in entry.model_fields.items()}
 
 
 def _unknown_to_every_device(keys: Keys, data: Any) -> Iterator[tuple[Keys, str]]:

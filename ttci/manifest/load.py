@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from ttci.errors import InputError, Mistake
 from ttci.manifest.cross_check import cross_check
+from ttci.manifest.device_entries import DeviceEntry
 from ttci.manifest.lines import KeyLines, Keys, dotted
 from ttci.manifest.schema import (
-    DeviceEntry,
     HistoryEntry,
     ManifestFile,
     ModelEntry,
@@ -149,4 +149,4 @@ def _checked(path: Path, text: str, data: dict[str, Any]) -> Manifest:
             Mistake(str(path), lines.line_of(keys), f"{dotted(keys)}: {what}") for keys, what in found
         ]
         raise InputError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    return Manifest(path, text, dict(parsed.devices), parsed.models, parsed.history)
+    return Manifest(path, text, parsed.devices, parsed.models, parsed.history)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ttci.errors import InputError, NothingMatchedError, did_you_mean, quoted
+from ttci.manifest.device_entries import DeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.manifest.identity import Pair
 from ttci.manifest.load import Manifest
-from ttci.manifest.schema import DeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 
 
 @dataclass(frozen=True)
