@@ -1,56 +1,51 @@
 """Checks and backends that an installed package adds, by entry points, as a user meets them.
 
-The package is installed as pip leaves one: a module, and a .dist-info beside it.
+The package is that of README, installed as pip leaves one: its folder, and a .dist-info beside it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import tomli
 
 from ttci.catalog.checks import BUILT_IN
 
 if TYPE_CHECKING:
     from tests.conftest import Done, Project
 
-ENTRY_POINTS = """
-[ttci.checks]
-signs = signs_for_ttci:Signs
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
-[ttci.devices]
-halved = signs_for_ttci:Halved
-"""
-PACKAGE = '''
-"""A check that no output is negative, and a device that computes on half of the tokens."""
 
-from ttci.checks.protocol import Capability, Check, Findings, Measurement
+def block_of_readme(language: str, text: str) -> str:
+    """The block of code in README that holds `text`."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if text in block]
+    return str(block)
+
+
+CHECK = block_of_readme("python", "class Signs")
+PROJECT = tomli.loads(block_of_readme("toml", "entry-points"))["project"]
+ENTRY_POINTS = "".join(
+    f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in entries.items())
+    for group, entries in PROJECT["entry-points"].items()
+)
+DEVICE = """
 from ttci.devices.torch_device import TorchDevice
 from ttci.manifest import TorchDeviceEntry
 
 
-class Signs(Check):
-    title = "is no output negative?"
-    advice = "End with a ReLU."
-    needs = Capability.NUMBERS
-
-    def findings(self, subject):
-        least = min(float(output.min()) for output in subject.observe().outputs)
-        figure = Measurement(name="least", value=least, unit="1", direction="higher")
-        complaints = (f"an output is {least:.3g}; {self.advice}",) if least < 0 else ()
-        return Findings(complaints, (figure,))
-
-
-class Halved(TorchDevice):
+class Chip(TorchDevice):
     def __init__(self, name, entry):
         cut = {"backend": "torch", "max-tokens": entry.options["tokens"], "measure-seconds": 0.05}
         super().__init__(name, TorchDeviceEntry.model_validate(cut))
         self.notice = f"{name} computes on {self.max_tokens} tokens"
-'''
+"""
 MODEL = """
 import torch
 from torch import nn
@@ -66,7 +61,7 @@ class Tiny(TestableModule):
 """
 MANIFEST = """
 [devices.half]
-backend = "halved"
+backend = "my-chip"
 workers = {workers}
 options = {{ tokens = 8 }}
 
@@ -76,13 +71,19 @@ devices = ["half"]
 """
 
 
-def install(folder: Path, entry_points: str = ENTRY_POINTS, package: str = PACKAGE) -> str:
+def install(folder: Path, entry_points: str = ENTRY_POINTS, check: str = CHECK) -> str:
     """Install the package into `folder`; what to add to Python's path."""
-    info = folder / "signs_for_ttci-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: signs-for-ttci\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entry_points)
-    (folder / "signs_for_ttci.py").write_text(dedent(package))
+    info, package = folder / "my_package-1.0.dist-info", folder / "my_package"
+    files = {
+        info / "METADATA": "Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n",
+        info / "entry_points.txt": entry_points,
+        package / "__init__.py": "",
+        package / "signs.py": check,
+        package / "chip.py": DEVICE,
+    }
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
     return str(folder)
 
 
@@ -137,17 +138,17 @@ def test_device_of_an_installed_package_is_listed_and_planned(project: Project, 
         "on-demand": False,
         "targets": {},
     }
-    assert "halved device" in ttci(project, "list", installed=installed).output
+    assert "my-chip device" in ttci(project, "list", installed=installed).output
     assert ttci(project, "check", installed=installed).lines == ["tiny: 2 tests, 10 checks"]
 
 
 def test_backend_that_is_not_installed_is_told_of_beside_those_that_are(
     project: Project, tmp_path: Path
 ) -> None:
-    unknown = 'models_manifest.toml:3: devices.half.backend: unknown backend "halved"; '
+    unknown = 'models_manifest.toml:3: devices.half.backend: unknown backend "my-chip"; '
     assert ttci(project, "list", installed="").lines[0] == f"{unknown}there is: torch, ttnn"
-    other = install(tmp_path, ENTRY_POINTS.replace("halved =", "whole ="))
-    assert ttci(project, "list", installed=other).lines == [f"{unknown}there is: torch, ttnn, whole"]
+    other = install(tmp_path, ENTRY_POINTS.replace("my-chip =", "chip ="))
+    assert ttci(project, "list", installed=other).lines == [f'{unknown}did you mean "chip"?']
 
 
 def test_key_that_no_backend_has_is_told_of_for_an_installed_one(project: Project, tmp_path: Path) -> None:
@@ -161,52 +162,51 @@ def test_key_that_no_backend_has_is_told_of_for_an_installed_one(project: Projec
 BROKEN = {
     "check_has_a_name_of_ttcis": (
         ENTRY_POINTS.replace("signs =", "memory ="),
-        PACKAGE,
-        'check "memory" of an installed package: signs_for_ttci:Signs: ttci has one of this name; '
+        'check "memory" of an installed package: my_package.signs:Signs: ttci has one of this name; '
         "give it another",
     ),
     "check_has_a_name_that_an_identity_has_no_room_for": (
         ENTRY_POINTS.replace("signs =", "no-signs ="),
-        PACKAGE,
-        'check "no-signs" of an installed package: signs_for_ttci:Signs: write its name in letters, '
+        'check "no-signs" of an installed package: my_package.signs:Signs: write its name in letters, '
         "digits and '_'",
     ),
     "check_is_not_there": (
         ENTRY_POINTS.replace(":Signs", ":Sign"),
-        PACKAGE,
-        'check "signs" of an installed package: signs_for_ttci:Sign: AttributeError: module '
-        "'signs_for_ttci' has no attribute 'Sign'; correct the package, or uninstall it",
+        'check "signs" of an installed package: my_package.signs:Sign: AttributeError: module '
+        "'my_package.signs' has no attribute 'Sign'; correct the package, or uninstall it",
     ),
     "check_is_no_check": (
-        ENTRY_POINTS.replace(":Signs", ":Halved"),
-        PACKAGE,
-        'check "signs" of an installed package: signs_for_ttci:Halved is no class derived from '
+        ENTRY_POINTS.replace("signs:Signs", "chip:Chip"),
+        'check "signs" of an installed package: my_package.chip:Chip is no class derived from '
         "ttci.checks.protocol.Check",
     ),
     "backend_has_a_name_of_ttcis": (
-        ENTRY_POINTS.replace("halved =", "torch ="),
-        PACKAGE,
-        'backend "torch" of an installed package: signs_for_ttci:Halved: ttci has one of this name; '
+        ENTRY_POINTS.replace("my-chip =", "torch ="),
+        'backend "torch" of an installed package: my_package.chip:Chip: ttci has one of this name; '
         "give it another",
     ),
 }
 
 
-@pytest.mark.parametrize(("case", "workers"), [*((case, 1) for case in BROKEN), ("check_is_not_there", 2)])
+# With workers it is the process without torch that asks which checks there are.
+@pytest.mark.parametrize(("case", "workers"), [*((case, 2) for case in BROKEN), ("check_is_not_there", 1)])
 def test_package_that_cannot_be_used_is_a_mistake_told_in_a_line(
     make_project: Callable[..., Project], tmp_path: Path, case: str, workers: int
 ) -> None:
-    entry_points, package, message = BROKEN[case]
+    entry_points, message = BROKEN[case]
     project = make_project(MODEL, MANIFEST.format(workers=workers))
-    done = ttci(project, "run", "tiny", installed=install(tmp_path, entry_points, package))
+    done = ttci(project, "run", "tiny", installed=install(tmp_path, entry_points))
     assert done.code == 2, done.output
     assert message in done.lines
     assert "Traceback" not in done.output
 
 
-def test_what_a_package_raises_where_it_is_imported_is_told_too(project: Project, tmp_path: Path) -> None:
-    installed = install(tmp_path, package="raise OSError('no licence')")
+def test_what_a_package_raises_where_it_is_imported_is_told_too(
+    make_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = make_project(MODEL, MANIFEST.format(workers=2))
+    installed = install(tmp_path, check="raise OSError('no licence')")
     done = ttci(project, "run", "tiny", installed=installed)
     assert done.code == 2
-    what = 'check "signs" of an installed package: signs_for_ttci:Signs: OSError: no licence'
+    what = 'check "signs" of an installed package: my_package.signs:Signs: OSError: no licence'
     assert f"{what}; correct the package, or uninstall it" in done.lines
