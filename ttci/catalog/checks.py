@@ -41,7 +41,7 @@ class CheckFacts:
         title: the question that it answers.
         advice: what to do where it fails.
         needs: what its device must be capable of; one that needs `TIMING` is given a timer.
-        runs_alone: nothing may run beside it.
+        runs_alone: nothing may run beside it, as nothing may beside one that is given a timer.
         of_modules_only: it is made neither of decode steps nor of kernels.
         on_few_tokens: it takes as few tokens as the module does, and has a precision of its own.
         by_tolerance: the test's tolerance is its measure, and stands in its result.
@@ -96,12 +96,16 @@ def load_checks() -> None:
 
 def checks_alone() -> tuple[str, ...]:
     """Those that nothing may run beside."""
-    return tuple(check for check in check_names() if check_class(check).runs_alone)
+    return tuple(check for check in check_names() if _runs_alone(check))
 
 
 def checks_shared() -> tuple[str, ...]:
     """Those that several processes may share."""
-    return tuple(check for check in check_names() if not check_class(check).runs_alone)
+    return tuple(check for check in check_names() if not _runs_alone(check))
+
+
+def _runs_alone(check: str) -> bool:
+    return check_class(check).runs_alone or needs_timer(check)
 
 
 def needs_timer(check: str) -> bool:

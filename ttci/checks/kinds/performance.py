@@ -12,7 +12,6 @@ class Performance(Check):
     title = "is it fast enough?"
     advice = "Look at what has changed since the last run that met the target, or adapt the target."
     needs = Capability.TIMING
-    runs_alone = True
 
     def findings(self, subject: Subject) -> Findings:
         """Measure the latency; of a decode step also how many tokens each user gets."""
