@@ -18,11 +18,11 @@ PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
 LIGHT = (
     *("search_path", "errors", "files", "git", "environment"),
-    *("manifest", "results", "artifacts", "text", "toolchain", "planning"),
+    *("catalog", "manifest", "results", "artifacts", "text", "toolchain", "planning"),
     *("history", "drift", "report", "export", "runner"),
     "action",
 )
-HEAVY = ("tensors", "checks", "devices", "modules", "testing")
+HEAVY = ("tensors", "checks", "devices", "modules", "operations", "testing")
 EDGES = ("tests", "plugin", "cli", "__main__")
 ORDER = (*LIGHT, *HEAVY, *EDGES)
 # Which edge may import which: each is the way in to the next.
@@ -108,11 +108,10 @@ def files_of(module: str) -> list[Path]:
     return [file for file in (place.with_suffix(".py"), place / "__init__.py") if file in SET_OF_FILES]
 
 
-def loaded_by(modules: list[str]) -> set[str]:
-    """The packages that a fresh Python has loaded after importing `modules`."""
-    code = (
-        f"import json, sys\nfor name in {modules!r}: __import__(name)\nprint(json.dumps(list(sys.modules)))"
-    )
+def loaded_by(modules: list[str], code: str = "") -> set[str]:
+    """The packages that a fresh Python has loaded after importing `modules` and running `code`."""
+    imports = "\n".join(f"import {name}" for name in modules)
+    code = f"{imports}\n{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 
@@ -215,6 +214,17 @@ def test_light_modules_load_no_torch_no_ttnn_no_pytest() -> None:
     modules = [name for name in modules_of((*LIGHT, *LIGHT_EDGES)) if name not in STATISTICAL_MODULES]
     assert "ttci.manifest.load" in modules
     assert loaded_by(modules) & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
+
+
+def test_checks_can_be_asked_what_they_need_without_torch() -> None:
+    code = "ttci.catalog.checks.load_checks()"
+    assert loaded_by(["ttci.catalog.checks"], code) & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
+
+
+def test_operations_can_be_asked_what_they_take_without_torch() -> None:
+    code = "for name in ttci.catalog.operations.OPERATIONS: ttci.catalog.operations.operation_facts(name)"
+    loaded = loaded_by(["ttci.catalog.operations"], code)
+    assert loaded & {*FORBIDDEN_ON_THE_LIGHT_FLOOR, *STATISTICS} == set()
 
 
 def test_on_the_light_floor_statistics_are_for_drift_alone() -> None:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttci.catalog.checks import check_names
 from ttci.checks.performance import measure
 from ttci.devices import open_device
 from ttci.manifest import Pair, TorchDeviceEntry
@@ -18,7 +19,6 @@ from ttci.modules.attention import MultiHeadAttention
 from ttci.results import Outcome, Result
 from ttci.testing import ModuleTest
 from ttci.testing.choice import Choice
-from ttci.testing.config import CHECKS
 from ttci.testing.judge import judge_case
 
 WIDTH = 32
@@ -270,7 +270,7 @@ def test_a_broken_module_is_caught_by_the_check_that_should_catch_it_and_by_no_o
         **broken.config,
     )
     results = judged(test, broken.dtype)
-    assert list(results) == list(CHECKS)
+    assert list(results) == list(check_names())
     failed = {check: result.message for check, result in results.items() if result.outcome != Outcome.PASSED}
     assert list(failed) == [broken.check], failed
     assert results[broken.check].outcome is Outcome.FAILED
@@ -326,5 +326,5 @@ def test_a_module_that_ends_the_process_is_an_error_and_the_other_checks_are_jud
 
     results = judged(ModuleTest("exits", input_shape=SHAPE, module=Exits()), "float32")
     assert {check: result.outcome for check, result in results.items()} == dict.fromkeys(
-        CHECKS, Outcome.ERROR
+        check_names(), Outcome.ERROR
     )

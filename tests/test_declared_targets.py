@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ttci.catalog.checks import check_names
 from ttci.checks.performance import Timing, measure
 from ttci.devices import open_device
 from ttci.devices.protocol import Device
@@ -16,7 +17,6 @@ from ttci.results import Fidelity, Outcome, Result, Verdict
 from ttci.testing import ModuleTest, ModuleTestSpec, TestConfig, run_module_tests, test_module
 from ttci.testing import discover as declarations
 from ttci.testing.choice import Choice, Request, choose
-from ttci.testing.config import CHECKS
 from ttci.testing.judge import judge_case
 from ttci.testing.runner import run_choice
 
@@ -49,7 +49,7 @@ def line_of(marker: str) -> int:
 
 
 def test_without_test_cases_all_four_checks_run_and_test_cases_narrow_them() -> None:
-    assert ModuleTest("it", module=nn.Identity()).checks == CHECKS
+    assert ModuleTest("it", module=nn.Identity()).checks == check_names()
     assert ModuleTest("it", module=nn.Identity(), test_cases=["gradients"]).checks == ("gradients",)
     module = nn.Linear(WIDTH, 4)
     results = run_module_tests([ModuleTest("it", module=module, test_cases=["memory", "correctness"])])

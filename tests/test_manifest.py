@@ -73,8 +73,8 @@ def test_device_defaults_are_float32_on_one_worker_for_an_hour(tmp_path: Path) -
 
 def test_target_is_a_number_or_a_table_with_a_tolerance(tmp_path: Path) -> None:
     targets = load(tmp_path, FULL).models["llama3"].targets["n150"]["llama3_8b_attention"]
-    assert targets.latency_ms == Target(value=5.0)
-    assert targets.memory_mb == Target(value=512, tolerance=0.1)
+    assert targets.of("latency_ms") == Target(value=5.0)
+    assert targets.of("memory_mb") == Target(value=512, tolerance=0.1)
     assert targets.accuracy is None
 
 
@@ -89,7 +89,7 @@ def test_target_is_a_number_or_a_table_with_a_tolerance(tmp_path: Path) -> None:
 )
 def test_any_spelling_of_toml_gives_the_same_target(tmp_path: Path, targets: str) -> None:
     head = '[devices.cpu]\nbackend = "torch"\n[models.m]\nsource = "model.py"\ndevices = [\n  "cpu", # c\n]\n'
-    read = load(tmp_path, head + targets).models["m"].targets["cpu"]["t"].latency_ms
+    read = load(tmp_path, head + targets).models["m"].targets["cpu"]["t"].of("latency_ms")
     assert read == Target(value=2)
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ttci.catalog.checks import Capability
 from ttci.devices import open_device
 from ttci.devices.conversion import converted
-from ttci.devices.protocol import Capability, Device
+from ttci.devices.protocol import Device
 from ttci.devices.torch_device import TorchDevice
 from ttci.errors import DeviceUnavailableError, ExitCode
 from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry

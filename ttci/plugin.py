@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ttci.catalog.checks import BUILT_IN
 from ttci.errors import INTERRUPTED, ExitCode, InputError, TtciError, describe, text_of
 
 _SUITE = "ttci-suite"
@@ -44,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--test-check",
         action="append",
         metavar="CHECK",
-        help="only this check: correctness, gradients, performance, memory (repeatable)",
+        help=f"only this check: {', '.join(BUILT_IN)} (repeatable)",
     )
     group.addoption("--run-json", type=Path, metavar="PATH", help="write the results to PATH")
     group.addoption(

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ttci.devices.protocol import Capability
+from ttci.catalog.checks import Capability
 from ttci.manifest import Pair, TtnnDeviceEntry
 from ttci.modules import attention, block, ffn, normalization
 from ttci.testing import ModuleTest

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ttci.artifacts import names
+from ttci.catalog.units import is_time, time_factor
 from ttci.environment import installed_version
 from ttci.results import Measurement, Result, Run
 
-_SECONDS_IN = {"ms": 1e-3, "s": 1.0}
 _MOST_IQRS = 1.5  # beyond a quartile, by Tukey, before a round counts as an outlier
 
 
@@ -74,7 +74,7 @@ def _head(run: Run) -> dict[str, Any]:
 
 def _entry(result: Result) -> dict[str, Any] | None:
     """A performance result as pytest-benchmark's entry; None where nothing was timed."""
-    timed = next((m for m in result.measurements if m.samples and m.unit in _SECONDS_IN), None)
+    timed = next((m for m in result.measurements if m.samples and is_time(m.unit)), None)
     if timed is None:
         return None
     return {
@@ -90,7 +90,8 @@ def _entry(result: Result) -> dict[str, Any] | None:
 
 
 def _seconds(measurement: Measurement) -> list[float]:
-    return [sample * _SECONDS_IN[measurement.unit] for sample in measurement.samples]
+    factor = time_factor(measurement.unit, "s")
+    return [sample * factor for sample in measurement.samples]
 
 
 def stats_of(seconds: Sequence[float]) -> dict[str, Any]:

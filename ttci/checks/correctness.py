@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ttci.checks.judged_output import JudgedOutput, RoundedReferences, judged_output, learn_from_passes
-from ttci.checks.outcome import Findings
+from ttci.checks.outcome import Findings, measured
 from ttci.results import Measurement, Verdict
 
 Shape = tuple[int, ...]
@@ -107,11 +107,9 @@ def _measurements(outputs: Sequence[JudgedOutput], tolerance: float) -> tuple[Me
         return ()
     target = 1 - tolerance
     return (
-        Measurement(
-            name="correlation",
-            value=min(correlations),
-            unit="1",
-            direction="higher",
+        measured(
+            "correlation",
+            min(correlations),
             statistic="min",
             target=target,
             tolerance=0.0,

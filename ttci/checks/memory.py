@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ttci.checks.outcome import Findings
+from ttci.catalog.metrics import METRICS
+from ttci.catalog.units import BYTES_PER
+from ttci.checks.outcome import Findings, measured
 from ttci.results import Measurement
-
-_BYTES_PER_MB, _BYTES_PER_KB = 1_000_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ def check_memory(peak: PeakMemory) -> Findings:
 
 
 def _measurements(peak: PeakMemory) -> Iterator[Measurement]:
-    yield _measurement("memory_mb", "MB", peak.total_bytes / _BYTES_PER_MB)
+    yield _peak_of("memory_mb", peak.total_bytes)
     if peak.dram:
-        used, there = peak.dram.peak_bytes, peak.dram.capacity_bytes
-        yield _measurement("dram_mb", "MB", used / _BYTES_PER_MB, there / _BYTES_PER_MB)
+        yield _peak_of("dram_mb", peak.dram.peak_bytes, peak.dram.capacity_bytes)
     if peak.l1_per_core:
-        used, there = peak.l1_per_core.peak_bytes, peak.l1_per_core.capacity_bytes
-        yield _measurement("l1_per_core_kb", "kB", used / _BYTES_PER_KB, there / _BYTES_PER_KB)
+        yield _peak_of("l1_per_core_kb", peak.l1_per_core.peak_bytes, peak.l1_per_core.capacity_bytes)
 
 
-def _measurement(name: str, unit: str, value: float, capacity: float | None = None) -> Measurement:
-    return Measurement(name=name, value=value, unit=unit, statistic="peak", capacity=capacity)
+def _peak_of(metric: str, peak_bytes: int, capacity_bytes: int | None = None) -> Measurement:
+    per_unit = BYTES_PER[METRICS[metric].unit]
+    capacity = None if capacity_bytes is None else capacity_bytes / per_unit
+    return measured(metric, peak_bytes / per_unit, statistic="peak", capacity=capacity)

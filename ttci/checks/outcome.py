@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from ttci.catalog.metrics import METRICS
 from ttci.results import Measurement
+
+
+class NotJudgedError(Exception):
+    """Nothing can be judged; str() says why."""
 
 
 @dataclass(frozen=True)
@@ -15,3 +21,9 @@ class Findings:
     measurements: tuple[Measurement, ...] = ()
     note: str = ""  # what a reader of a pass should know
     unjudged: str = ""  # why nothing could be judged: neither passed nor failed
+
+
+def measured(metric: str, value: float | None, **facts: Any) -> Measurement:
+    """A figure of a metric, in its unit; `facts` are the other fields of a measurement."""
+    row = METRICS[metric]
+    return Measurement(name=metric, value=value, unit=row.unit, direction=row.direction, **facts)

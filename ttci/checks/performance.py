@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ttci.checks.outcome import Findings
-from ttci.manifest.schema import MEASURE_SECONDS
-from ttci.results import Measurement
+from ttci.checks.outcome import Findings, measured
+from ttci.manifest.device_entries import MEASURE_SECONDS
 
 PRECISION = 0.02  # of the median
 CONFIDENCE = 0.99
@@ -159,24 +158,9 @@ def check_performance(timing: Timing, *, is_decode_step: bool = False) -> Findin
     """
     samples = tuple(1000 * sample for sample in timing.samples)
     latency_ms = statistics.median(samples) if samples else None
-    latency = Measurement(
-        name="latency_ms",
-        value=latency_ms,
-        unit="ms",
-        statistic="median",
-        samples=samples,
-        steady=timing.is_steady,
-        seconds=timing.seconds,
-    )
+    facts = {"statistic": "median", "steady": timing.is_steady, "seconds": timing.seconds}
+    latency = measured("latency_ms", latency_ms, samples=samples, **facts)
     if not is_decode_step:
         return Findings(measurements=(latency,))
-    rate = Measurement(
-        name="tokens_per_s_per_user",
-        value=1000 / latency_ms if latency_ms else None,
-        unit="tokens/s/user",
-        direction="higher",
-        statistic="median",
-        steady=timing.is_steady,
-        seconds=timing.seconds,
-    )
+    rate = measured("tokens_per_s_per_user", 1000 / latency_ms if latency_ms else None, **facts)
     return Findings(measurements=(latency, rate))

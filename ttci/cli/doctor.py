@@ -12,8 +12,7 @@ from ttci import __version__
 from ttci.errors import ExitCode
 from ttci.manifest import (
     DEFAULT_PATH,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
+    DeviceEntry,
     built_in_devices,
     load_manifest,
 )
@@ -65,6 +64,6 @@ def toolchain_install(options: Namespace) -> ExitCode:
     return install(options)
 
 
-def _devices(path: Path) -> Mapping[str, TorchDeviceEntry | TtnnDeviceEntry]:
+def _devices(path: Path) -> Mapping[str, DeviceEntry]:
     """The devices of the manifest; where there is none and none is named, those that need none."""
     return built_in_devices() if path == DEFAULT_PATH and not path.exists() else load_manifest(path).devices

@@ -107,12 +107,11 @@ def _target_rows(manifest: Manifest, pair: Pair) -> list[tuple[str, str, str, st
 
 
 def _test_row(test: ModuleTest) -> tuple[str, str, str, str, str]:
-    from ttci.modules.kernels import Kernel
     from ttci.testing.input_trial import full_shape
 
     label, shapes = type(test.module).__name__, [full_shape(test)]
-    if isinstance(test.module, Kernel):
-        label, shapes = f"{test.module.entry.op} kernel", [*test.module.entry.shapes]
+    if test.kernel:
+        label, shapes = f"{test.kernel.entry.op} kernel", [*test.kernel.entry.shapes]
     targets = ", ".join(f"{metric} {value}" for metric, value in _figures(test.targets).items())
     inputs = ", ".join(" x ".join(map(str, shape)) for shape in shapes)
     if test.decode_cache_length is not None:

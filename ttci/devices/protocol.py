@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from enum import Enum, auto
 from typing import Any, Protocol
 
+from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory
 from ttci.errors import TtciError
 from ttci.results import Fidelity
 
 Call = Callable[[], Any]
-
-
-class Capability(Enum):
-    """Something a check needs and not every device has."""
-
-    NUMBERS = auto()
-    TIMING = auto()  # its latency means something
-    MEMORY = auto()
-    AUTOGRAD = auto()
 
 
 class NoImplementationError(TtciError):

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory
 from ttci.devices.conversion import CopyOrOriginal, in_type, runnable, storages_of, weights_of
 from ttci.devices.float32_products import Float32Products, WithFloat32Products, entered
 from ttci.devices.half_precision import computes_in_float32, reason
-from ttci.devices.protocol import Call, Capability
+from ttci.devices.protocol import Call
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from ttci.drift.judgement import SMALLEST_CHANGE, HistoryView, Judgement, SeriesDrift
+from ttci.catalog.metrics import SMALLEST_CHANGE
+from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.errors import MachineryError
 from ttci.history.baseline import MOST_POINTS, Baseline, baseline_of
 from ttci.history.commits import Commits

@@ -17,7 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ttci.drift.judgement import SMALLEST_CHANGE, Judgement
+from ttci.catalog.metrics import SMALLEST_CHANGE
+from ttci.drift.judgement import Judgement
 from ttci.drift.levels import FEWEST_OF_A_HOST
 from ttci.drift.noise import median
 from ttci.drift.recent import FEWEST_OLD_RUNS, MOST_NEW_RUNS, Change, Newest, runs_left_out

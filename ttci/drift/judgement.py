@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ttci.history.series import Point, Series
-from ttci.manifest.schema import SMALLEST_CHANGE
 from ttci.results import Drift
-
-__all__ = ["SMALLEST_CHANGE", "HistoryView", "Judgement", "SeriesDrift"]
 
 
 @dataclass(frozen=True)

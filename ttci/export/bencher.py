@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ttci.artifacts.benchmark_json import in_range, stats_of
+from ttci.catalog.units import is_time, time_factor
 from ttci.export.points import Point
 from ttci.results import Measurement
 
 _LATENCY = "latency"
-_NANOSECONDS_IN = {"ms": 1e6, "s": 1e9}
 _LONGEST_MEASURE = 64  # characters, as Bencher takes them
 
 
@@ -31,8 +31,8 @@ def as_bencher(points: Iterable[Point]) -> dict[str, Any]:
 
 def _measure(measurement: Measurement) -> tuple[str, float]:
     """The measure's name, and what a figure is multiplied by to be in its unit."""
-    if measurement.name.startswith(_LATENCY) and measurement.unit in _NANOSECONDS_IN:
-        return _LATENCY, _NANOSECONDS_IN[measurement.unit]
+    if measurement.name.startswith(_LATENCY) and is_time(measurement.unit):
+        return _LATENCY, time_factor(measurement.unit, "ns")
     return measurement.name.replace("_", "-")[:_LONGEST_MEASURE], 1.0
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 
+from ttci.catalog.units import is_of_time
 from ttci.errors import InputError, MachineryError, quoted
 from ttci.history.series import in_utc
 from ttci.manifest import Pair
@@ -23,7 +24,6 @@ _FILE_NAME = re.compile(
     r"runs/[A-Za-z0-9][\w.+-]*@[A-Za-z0-9][\w.+-]*/\d{4}-\d{2}/\d{8}T\d{6}-[0-9a-f]{16}\.json", re.ASCII
 )
 _LOCAL_KEYS = ("declared_at", "targets_at")  # of a result's config: where in a repository, not what
-_TIMES = frozenset(("s", "ms", "us", "ns", "tokens/s", "tokens/s/user"))  # units
 _TIMED = (Fidelity.REFERENCE, Fidelity.SILICON)  # a mock's and a simulator's time means nothing
 
 
@@ -40,7 +40,7 @@ def _recorded(result: Result, fidelity: Fidelity) -> Result:
 
 
 def _has_meaning(measurement: Measurement, fidelity: Fidelity) -> bool:
-    return fidelity in _TIMED or measurement.unit not in _TIMES
+    return fidelity in _TIMED or not is_of_time(measurement.unit)
 
 
 def run_id(run: Run) -> str:

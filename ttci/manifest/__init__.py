@@ -1,26 +1,22 @@
 """The manifest: TOML to frozen models, devices and targets; identities; selection."""
 
+from ttci.manifest.device_entries import DeviceEntry, OtherDeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
 from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
-from ttci.manifest.schema import (
-    KernelEntry,
-    ManifestFile,
-    ModelEntry,
-    Target,
-    TestTargets,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
-)
+from ttci.manifest.schema import KernelEntry, ManifestFile, ModelEntry
 from ttci.manifest.select import Selection, built_in_devices, find_device, select
 from ttci.manifest.source import Source, parse_source
+from ttci.manifest.target_entries import Target, TestTargets
 
 __all__ = [
     "DEFAULT_PATH",
+    "DeviceEntry",
     "Identity",
     "KernelEntry",
     "Manifest",
     "ManifestFile",
     "ModelEntry",
+    "OtherDeviceEntry",
     "Pair",
     "Selection",
     "Source",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ttci.errors import did_you_mean, quoted
+from ttci.manifest.device_entries import BOARDS, SIMULATED_BOARDS
 from ttci.manifest.lines import Keys
-from ttci.manifest.schema import BOARDS, SIMULATED_BOARDS
 from ttci.manifest.source import parse_source
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ttci.catalog.backends import BUILT_IN, installed_backends
 from ttci.errors import did_you_mean, quoted
+from ttci.manifest.device_entries import entry_class
 from ttci.manifest.identity import NAME_PATTERN
 from ttci.manifest.lines import Keys, dotted
 from ttci.manifest.schema import (
@@ -18,17 +20,10 @@ from ttci.manifest.schema import (
     ManifestFile,
     ModelEntry,
     SmallestChanges,
-    Target,
-    TestTargets,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
 )
+from ttci.manifest.target_entries import Target, TestTargets
 
 _NAME_ADVICE = "letters, digits, '_', '.', '+' and '-', the first a letter or a digit"
-_DEVICE_CLASSES: dict[str, type[TorchDeviceEntry] | type[TtnnDeviceEntry]] = {
-    "torch": TorchDeviceEntry,
-    "ttnn": TtnnDeviceEntry,
-}
 _LONG_NUMBER = 10**20
 _EXPECTED = {
     "dict_type": "a table",
@@ -77,7 +72,7 @@ def explain(details: Mapping[str, Any], data: Any) -> Iterator[tuple[Keys, str]]
                 yield keys, f'"backend" is missing; {_how_to_write((*keys, "backend"))}'
             yield from _unknown_to_every_device(keys, data)
         case "union_tag_invalid":
-            yield (*keys, "backend"), _unknown_word("backend", details["input"]["backend"], _DEVICE_CLASSES)
+            yield (*keys, "backend"), _unknown_word("backend", details["input"]["backend"], _device_classes())
             yield from _unknown_to_every_device(keys, data)
         case "too_short" if details["input"]:
             return  # its elements are wrong, which is said of each
@@ -122,7 +117,7 @@ def _last_name(keys: Keys) -> str:
 
 def _keys_in(location: tuple[str | int, ...], data: Any) -> Keys:
     """The keys as they are written: without what pydantic adds to a location."""
-    if location[:1] == ("devices",) and location[2:3] in (("torch",), ("ttnn",)):
+    if location[:1] == ("devices",) and len(location) > 2 and location[2] in _device_classes():
         location = location[:2] + location[3:]  # which class of device it is
     if location[:2] == _SMALLEST_CHANGE and location[2:3] in (("number",), ("table",)):
         location = location[:2] + location[3:]  # which form of it is written
@@ -191,14 +186,20 @@ def _known_keys(keys: Keys, data: Any) -> set[str]:
 
 
 def _device_keys(backend: Any) -> set[str]:
-    known = isinstance(backend, str) and backend in _DEVICE_CLASSES
-    classes = [_DEVICE_CLASSES[backend]] if known else list(_DEVICE_CLASSES.values())
-    return {key for entry_class in classes for key in _keys_of(entry_class)}
+    by_backend = _device_classes()
+    known = isinstance(backend, str) and backend in by_backend
+    classes = [by_backend[backend]] if known else list(by_backend.values())
+    return {key for entry in classes for key in _keys_of(entry)}
 
 
-def _keys_of(entry_class: type[BaseModel]) -> set[str]:
+def _device_classes() -> dict[str, type[BaseModel]]:
+    """By backend, those of installed packages included."""
+    return {name: entry_class(name) for name in (*BUILT_IN, *installed_backends())}
+
+
+def _keys_of(entry: type[BaseModel]) -> set[str]:
     """As they are written: with hyphens."""
-    return {info.alias or field for field, info in entry_class.model_fields.items()}
+    return {info.alias or field for field, info in entry.model_fields.items()}
 
 
 def _unknown_to_every_device(keys: Keys, data: Any) -> Iterator[tuple[Keys, str]]:

@@ -15,13 +15,12 @@ from pydantic import ValidationError
 
 from ttci.errors import InputError, Mistake
 from ttci.manifest.cross_check import cross_check
+from ttci.manifest.device_entries import DeviceEntry
 from ttci.manifest.lines import KeyLines, Keys, dotted
 from ttci.manifest.schema import (
     HistoryEntry,
     ManifestFile,
     ModelEntry,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
     parse_manifest,
 )
 from ttci.manifest.source import Source, parse_source
@@ -37,7 +36,7 @@ class Manifest:
 
     path: Path
     text: str = field(repr=False)
-    devices: dict[str, TorchDeviceEntry | TtnnDeviceEntry]
+    devices: dict[str, DeviceEntry]
     models: dict[str, ModelEntry]
     history: HistoryEntry = field(default_factory=HistoryEntry.model_construct)
 

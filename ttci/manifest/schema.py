@@ -2,213 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     JsonValue,
-    NonNegativeFloat,
     PositiveFloat,
     StringConstraints,
     Tag,
+    create_model,
 )
 
-from ttci.manifest.identity import NAME_PATTERN
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Text = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
-Seconds = Annotated[float, Field(gt=0, le=1_000_000_000)]
-MEASURE_SECONDS = 10.0  # for one latency, where nobody says otherwise
-
-
-def _kebab_case(field: str) -> str:
-    return field.replace("_", "-")
-
-
-def _as_command(text: str) -> str:
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise ValueError(f"is not a command: {str(error).lower()}") from None
-    if not words:
-        raise ValueError('is empty; write reset = "tt-smi -r 0", say')
-    return text
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
-
-
-class _DeviceEntry(_Entry):
-    model_config = ConfigDict(alias_generator=_kebab_case)
-
-    max_tokens: Count | None = Field(
-        default=None,
-        description="Batch x sequence; longer test shapes are cut along the sequence.",
-    )
-    workers: Count = Field(
-        default=1,
-        description="Processes that share the checks; performance always runs alone.",
-    )
-    on_demand: bool = Field(default=False, description="Run only when the device is named.")
-    runs_on: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
-        default=("ubuntu-latest",), description="Labels of the CI runner."
-    )
-    timeout_minutes: Count = Field(default=60, description="Of a pair's CI job.")
-    test_timeout_seconds: Count = Field(
-        default=600, description="Of one check; its process is ended, and the others go on in a fresh one."
-    )
-    measure_seconds: Seconds = Field(
-        default=MEASURE_SECONDS,
-        description="Of one latency, unless it is steady sooner; at least 3 rounds, 1 of a call this long.",
-    )
-
-
-class TorchDeviceEntry(_DeviceEntry):
-    """A device that computes with torch: the CPU, or a CUDA GPU."""
-
-    backend: Literal["torch"]
-    target: Literal["cpu", "cuda"] = "cpu"
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-
-
-Board = Literal["n150", "n300", "t3k", "p100", "p150"]
-BOARDS: tuple[str, ...] = get_args(Board)
-SIMULATED_BOARDS = ("n150", "p100", "p150")
-
-
-class TtnnDeviceEntry(_DeviceEntry):
-    """A Tenstorrent board: the silicon, its simulator or its mock."""
-
-    backend: Literal["ttnn"]
-    target: Literal["silicon", "simulator", "mock"]
-    board: Board
-    weight_dtype: Literal["bfloat8_b", "bfloat16"] = Field(
-        default="bfloat8_b", description="Of weight matrices; activations are bfloat16."
-    )
-    kernels: Literal["stand-in", "compile"] = Field(
-        default="stand-in",
-        description="On a mock: kernels are compiled by a stand-in, or by SFPI, Tenstorrent's compiler.",
-    )
-    trace: bool = Field(
-        default=False,
-        description="On silicon: time a recorded trace, without what the host takes to dispatch.",
-    )
-    reset: Annotated[Text, AfterValidator(_as_command)] | None = Field(
-        default=None, description="A command that resets the board after a hang: tt-smi -r 0, say."
-    )
-
-    @property
-    def chip(self) -> Literal["wh", "bh"]:
-        """Which chip its board has: a Wormhole or a Blackhole."""
-        return "bh" if self.board.startswith("p") else "wh"
-
-
-DeviceEntry = Annotated[TorchDeviceEntry | TtnnDeviceEntry, Field(discriminator="backend")]
-
-
-class Target(_Entry):
-    """What a measurement must reach, with a tolerance as a fraction of it."""
-
-    value: PositiveFloat
-    tolerance: NonNegativeFloat | None = Field(
-        default=None, description="A fraction; 0.05 where none is given."
-    )
-
-
-def _can_be_missed(tolerance: float) -> float:
-    if tolerance >= 1:
-        what = f"{tolerance:g} can never be missed: the limit is the target less {tolerance:.0%} of it"
-        raise ValueError(f"{what}; {_as_fraction(tolerance)}")
-    return tolerance
-
-
-def _as_fraction(tolerance: float) -> str:
-    """What was meant where somebody has written 15 % as 1.15 or as 15, as other tools have it."""
-    meant = tolerance - 1 if 1 < tolerance < 2 else tolerance / 100 if tolerance < 100 else 0.05
-    return f"it is a fraction: write {meant:.4g} for {100 * meant:.4g} %"
-
-
-class TargetOfMore(Target):
-    """A target of what is better the more there is of it: its limit lies below it, and above 0."""
-
-    tolerance: Annotated[NonNegativeFloat, AfterValidator(_can_be_missed)] | None = Field(
-        default=None,
-        description="A fraction below 1; 0.05 where none is given.",
-        json_schema_extra={"exclusiveMaximum": 1},
-    )
-
-
-def _bare_number(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"value": value} if is_number else value
-
-
-def _without_tolerance(target: Target) -> Target:
-    if target.tolerance is not None:
-        raise ValueError("is a tolerance itself and takes none; write accuracy = 0.001, say")
-    return target
-
-
-TargetEntry = Annotated[Target, BeforeValidator(_bare_number, json_schema_input_type=PositiveFloat | Target)]
-TargetOfMoreEntry = Annotated[
-    TargetOfMore, BeforeValidator(_bare_number, json_schema_input_type=PositiveFloat | TargetOfMore)
-]
-
-
-_LOOSE_ACCURACY = 0.5  # 0.99 is how others write a correlation, and is nearly none here
-
-
-class TestTargets(_Entry):
-    """The targets of one test on one device."""
-
-    __test__ = False
-
-    latency_ms: TargetEntry | None = Field(
-        default=None, description="Median over rounds, the device synchronised inside each."
-    )
-    memory_mb: TargetEntry | None = Field(
-        default=None, description="Peak tensor bytes alive in a forward pass, in 10^6 bytes."
-    )
-    dram_mb: TargetEntry | None = Field(
-        default=None, description="Peak DRAM of a chip, weights included, in 10^6 bytes."
-    )
-    l1_per_core_kb: TargetEntry | None = Field(default=None, description="Peak L1 of a core, in 10^3 bytes.")
-    tokens_per_s_per_user: TargetOfMoreEntry | None = Field(
-        default=None, description="Of a decode step: 1000 / latency_ms."
-    )
-    accuracy: Annotated[TargetEntry, AfterValidator(_without_tolerance)] | None = Field(
-        default=None, description="The tolerance of the correctness check: 1e-3 asks for 0.999."
-    )
-
-    @property
-    def limits_memory(self) -> bool:
-        """Whether there is a target that the memory check measures."""
-        return not self.memory_mb is self.dram_mb is self.l1_per_core_kb is None
-
-    def doubts(self) -> Iterator[tuple[str, str]]:
-        """What may be written and is hardly meant: the metric, and what its target amounts to."""
-        for metric in type(self).model_fields:
-            target: Target | None = getattr(self, metric)
-            tolerance = target.tolerance if target else None
-            if tolerance is not None and tolerance >= 1:
-                most = f"a tolerance of {tolerance:g} lets {1 + tolerance:g} times the target pass"
-                yield metric, f"{most}; {_as_fraction(tolerance)}, if that is meant"
-        if self.accuracy and self.accuracy.value >= _LOOSE_ACCURACY:
-            accuracy = self.accuracy.value
-            least = f"a tolerance of {accuracy:g} asks for a correlation of {1 - accuracy:.4g}"
-            yield "accuracy", f"{least} only; write 0.001 for a correlation of 0.999"
+from ttci.catalog.backends import BUILT_IN, installed_backends
+from ttci.catalog.metrics import METRICS, SMALLEST_CHANGE
+from ttci.catalog.operations import OPERATIONS
+from ttci.manifest.device_entries import DeviceEntry, device_of
+from ttci.manifest.entry import Count, Entry, Name, Text, kebab_case
+from ttci.manifest.target_entries import TestTargets
 
 
 def _one_for_all(value: Any) -> Any:
@@ -224,25 +41,18 @@ KernelDtypes = Annotated[
 KernelShape = Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
 
 
-class KernelEntry(_Entry):
+if TYPE_CHECKING:
+    OperationName = str
+else:
+    OperationName = Literal[tuple(OPERATIONS)]
+
+
+class KernelEntry(Entry):
     """One operation with its inputs, tested on its own: ttnn's against torch's."""
 
-    model_config = ConfigDict(alias_generator=_kebab_case)
+    model_config = ConfigDict(alias_generator=kebab_case)
 
-    op: Literal[
-        "linear",
-        "matmul",
-        "rms_norm",
-        "layer_norm",
-        "softmax",
-        "silu",
-        "gelu",
-        "mul",
-        "add",
-        "embedding",
-        "rotary_embedding",
-        "scaled_dot_product_attention",
-    ]
+    op: OperationName
     shapes: Annotated[tuple[KernelShape, ...], Field(strict=False, min_length=1)] = Field(
         description="Of each input: of linear, say, [[1, 2048, 4096], [4096, 6144]]."
     )
@@ -259,7 +69,7 @@ class KernelEntry(_Entry):
     options: dict[str, Any] = Field(default={}, description="Keyword options of the operation.")
 
 
-class ModelEntry(_Entry):
+class ModelEntry(Entry):
     """Where a model's tests are declared, and the devices they run on."""
 
     source: Text = Field(description="path.py::Class, path.py or package.module:attr")
@@ -269,29 +79,29 @@ class ModelEntry(_Entry):
 
 
 STORE_PATTERN = r"^(branch(:.+)?|folder:.+|off)$"
-SMALLEST_CHANGE = 0.05  # of a figure: less does not matter, where nobody says otherwise
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class SmallestChanges(_Entry):
-    """By metric, the least change that matters."""
+if TYPE_CHECKING:
+    _MetricFractions = Entry
+else:
+    _MetricFractions = create_model(
+        "_MetricFractions", __base__=Entry, **dict.fromkeys(METRICS, (Fraction | None, None))
+    )
 
-    latency_ms: Fraction | None = None
-    memory_mb: Fraction | None = None
-    dram_mb: Fraction | None = None
-    l1_per_core_kb: Fraction | None = None
-    tokens_per_s_per_user: Fraction | None = None
-    correlation: Fraction | None = None
+
+class SmallestChanges(_MetricFractions):
+    """By metric, the least change that matters."""
 
 
 def _number_or_table(value: Any) -> str:
     return "table" if isinstance(value, dict | SmallestChanges) else "number"
 
 
-class HistoryEntry(_Entry):
+class HistoryEntry(Entry):
     """Where the figures of earlier runs are kept, and which change of one matters."""
 
-    model_config = ConfigDict(alias_generator=_kebab_case)
+    model_config = ConfigDict(alias_generator=kebab_case)
 
     store: Annotated[str, StringConstraints(pattern=STORE_PATTERN)] | None = Field(
         default=None, description="branch (that is branch:ttci-history), branch:NAME, folder:PATH, or off."
@@ -310,20 +120,28 @@ class HistoryEntry(_Entry):
 
     def smallest_change(self, metric: str) -> float:
         """The least change of `metric` that matters, as a fraction of its level."""
-        if isinstance(self.smallest_changes, float):
+        if isinstance(self.smallest_changes, float) and "smallest_changes" in self.model_fields_set:
             return self.smallest_changes
-        return getattr(self.smallest_changes, metric, None) or SMALLEST_CHANGE
+        known = METRICS.get(metric)
+        default = known.smallest_change if known else SMALLEST_CHANGE
+        return getattr(self.smallest_changes, metric, None) or default
 
 
 _NO_OTHER_NAMES: dict[str, JsonValue] = {"additionalProperties": False}
 
 
-class ManifestFile(_Entry):
+if TYPE_CHECKING:
+    _OwnDeviceEntry = DeviceEntry
+else:
+    _OwnDeviceEntry = device_of(BUILT_IN)
+
+
+class ManifestFile(Entry):
     """The whole file."""
 
     model_config = ConfigDict(title="ttci models manifest")
 
-    devices: dict[Name, DeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
+    devices: dict[Name, _OwnDeviceEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     models: dict[Name, ModelEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     # An instance made without being checked: nothing of pydantic's is built for a manifest that has none.
     history: HistoryEntry = Field(default_factory=HistoryEntry.model_construct)
@@ -332,8 +150,26 @@ class ManifestFile(_Entry):
 def parse_manifest(data: dict[str, Any]) -> ManifestFile:
     """Check and freeze what a manifest says; raises pydantic's ValidationError."""
     with _no_plugins():
-        ManifestFile.model_rebuild()
-    return ManifestFile.model_validate(data)
+        form = _form_with(_installed_backends(data))
+        form.model_rebuild()
+    return form.model_validate(data)
+
+
+def _installed_backends(data: dict[str, Any]) -> tuple[str, ...]:
+    """Of installed packages, where a device is of none of ttci's own: looking for them takes its time."""
+    devices = data.get("devices")
+    tables = devices.values() if isinstance(devices, dict) else ()
+    named = [table.get("backend") for table in tables if isinstance(table, dict)]
+    return installed_backends() if any(isinstance(n, str) and n not in BUILT_IN for n in named) else ()
+
+
+def _form_with(installed: tuple[str, ...]) -> type[ManifestFile]:
+    """The whole file, whose devices may be of these backends too."""
+    if not installed:
+        return ManifestFile
+    device: Any = device_of((*BUILT_IN, *installed))
+    devices: Any = (dict[Name, device], Field(default={}))
+    return create_model("ManifestFile", __base__=ManifestFile, devices=devices)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ttci.errors import InputError, NothingMatchedError, did_you_mean, quoted
+from ttci.manifest.device_entries import DeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.manifest.identity import Pair
 from ttci.manifest.load import Manifest
-from ttci.manifest.schema import TorchDeviceEntry, TtnnDeviceEntry
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _nothing(manifest: Manifest, models: Sequence[str], left_out: Sequence[tuple
     return f"nothing matched; {there_is or f'{manifest.path} lists no models'}"
 
 
-def built_in_devices() -> dict[str, TorchDeviceEntry | TtnnDeviceEntry]:
+def built_in_devices() -> dict[str, DeviceEntry]:
     """The devices that need no manifest."""
     return {
         "cpu": TorchDeviceEntry(backend="torch"),
@@ -68,7 +68,7 @@ def built_in_devices() -> dict[str, TorchDeviceEntry | TtnnDeviceEntry]:
     }
 
 
-def find_device(name: str, manifest: Manifest | None) -> TorchDeviceEntry | TtnnDeviceEntry:
+def find_device(name: str, manifest: Manifest | None) -> DeviceEntry:
     """The device of that name in `manifest`, else the built-in one; InputError where there is none."""
     known = built_in_devices() | (manifest.devices if manifest else {})
     if name not in known:

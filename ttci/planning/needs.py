@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttci.manifest import TorchDeviceEntry, TtnnDeviceEntry
+from ttci.manifest import DeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 
 if TYPE_CHECKING:
     from ttci.toolchain import ToolState
@@ -37,17 +37,17 @@ class Need:
         return f"{self.what}; {self.command}" if self.command else self.what
 
 
-def needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> list[Need]:
+def needs(device: DeviceEntry) -> list[Need]:
     """Everything that keeps this Python on this host from running `device`."""
     return [*package_needs(device), *host_needs(device)]
 
 
-def package_needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> Iterator[Need]:
+def package_needs(device: DeviceEntry) -> Iterator[Need]:
     """The packages that this Python lacks; nox makes an environment that has them."""
     from ttci.environment import installed_version  # as the tools below: `ttci list` starts without
     from ttci.toolchain.release import ttnn_package
 
-    if device.backend == "torch":
+    if not isinstance(device, TtnnDeviceEntry):
         if installed_version("torch") is None:
             yield Need("torch is not installed in this Python", _INSTALL.format("torch"))
     elif ttnn_package() is None:
@@ -60,11 +60,11 @@ def package_needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> Iterator[Need]:
             yield Need(what, _INSTALL.format("ttnn").replace("install", "install --upgrade"))
 
 
-def host_needs(device: TorchDeviceEntry | TtnnDeviceEntry) -> Iterator[Need]:
+def host_needs(device: DeviceEntry) -> Iterator[Need]:
     """What this host lacks, whichever Python the device is run by."""
-    if isinstance(device, TorchDeviceEntry):
-        if device.target == "cuda" and not _is_on_path("nvidia-smi"):
-            yield Need("there is no NVIDIA GPU on this host (no nvidia-smi)")
+    if isinstance(device, TorchDeviceEntry) and device.target == "cuda" and not _is_on_path("nvidia-smi"):
+        yield Need("there is no NVIDIA GPU on this host (no nvidia-smi)")
+    if not isinstance(device, TtnnDeviceEntry):
         return
     for variable, opened in _OPENED_BY.items():
         if variable in os.environ and opened != device.target:

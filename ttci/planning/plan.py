@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry, select
+from ttci.catalog.backends import backend
+from ttci.manifest import DeviceEntry, Manifest, Pair, select
 from ttci.planning.needs import host_needs
 
 
@@ -67,7 +68,7 @@ def plan(manifest: Manifest, models: Sequence[str], devices: Sequence[str] = ())
 def _job(manifest: Manifest, pair: Pair, lacks: str | None) -> Job:
     device = manifest.devices[pair.device]
     is_silicon = device.target == "silicon"
-    return Job(pair, device.backend, device.runs_on, device.timeout_minutes, lacks, is_silicon)
+    return Job(pair, backend(device.backend).extra, device.runs_on, device.timeout_minutes, lacks, is_silicon)
 
 
 def missing_by_device(manifest: Manifest) -> dict[str, str | None]:
@@ -75,6 +76,6 @@ def missing_by_device(manifest: Manifest) -> dict[str, str | None]:
     return {name: missing(device) for name, device in manifest.devices.items()}
 
 
-def missing(device: TorchDeviceEntry | TtnnDeviceEntry) -> str | None:
+def missing(device: DeviceEntry) -> str | None:
     """What this host lacks to run `device`, as far as can be told before its environment is made."""
     return "; ".join(map(str, host_needs(device))) or None

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
+from ttci.catalog.units import is_of_time
 from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.results import Drift
 from ttci.text.one_line import one_line
 
 SUSPECTED = "suspected"  # is counted beside the words of drift, and is not one of them
-_TIMES = frozenset(("s", "ms", "us", "ns"))
-_RATE = "/s"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_BLOCKS = 24
 _MOST_LINES = 20  # of a word, in a terminal
@@ -117,8 +116,7 @@ def _head(entry: SeriesDrift) -> str:
 def how_changed(entry: SeriesDrift) -> str:
     """``12.0% slower``; of what is no time ``12.0% worse``."""
     bad = worsening(entry)
-    is_of_time = entry.series.unit in _TIMES or _RATE in entry.series.unit
-    worse, better = ("slower", "faster") if is_of_time else ("worse", "better")
+    worse, better = ("slower", "faster") if is_of_time(entry.series.unit) else ("worse", "better")
     return f"{abs(bad):.1%} {worse if bad >= 0 else better}"
 
 

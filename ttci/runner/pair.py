@@ -14,19 +14,18 @@ from ttci.artifacts.benchmark_json import complete_benchmarks
 from ttci.artifacts.ended import write_ended
 from ttci.artifacts.junit import merge_junit, write_junit
 from ttci.artifacts.pair_folder import PairFolder
+from ttci.catalog.checks import checks_alone, checks_shared
 from ttci.errors import DeviceUnavailableError, ExitCode, InputError, MachineryError, worst
-from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
+from ttci.manifest import DeviceEntry, Manifest, Pair
 from ttci.results import Run, exit_code, write_run
 from ttci.runner.board_lock import held_environment, hold_boards
 from ttci.runner.child import Terminated
 from ttci.runner.ending import reason_in
 from ttci.runner.expectation import Earlier
 from ttci.runner.handshake import ENDED_VARIABLE, LOG_VARIABLE
-from ttci.runner.processes import ALONE, PairProcesses
+from ttci.runner.processes import PairProcesses
 
 __all__ = ["PairFolder", "rerun", "run_pair"]
-
-_SHARED = ("correctness", "gradients", "memory")
 
 
 def run_pair(
@@ -138,7 +137,7 @@ def _printer(log: IO[str]) -> Callable[[str], None]:
 
 @contextmanager
 def _board_held(
-    device: TorchDeviceEntry | TtnnDeviceEntry, pair: Pair, timeout_s: float, say: Callable[[str], None]
+    device: DeviceEntry, pair: Pair, timeout_s: float, say: Callable[[str], None]
 ) -> Iterator[dict[str, str]]:
     """Hold the board where the device is one; what the pair's processes are told of it."""
     if device.target != "silicon":
@@ -165,14 +164,14 @@ def _run_in_parts(processes: PairProcesses, parts: tuple[PairFolder, PairFolder]
     spread, alone = parts
     for part in parts:
         part.clear()
-    code = processes.judge(spread, _SHARED, workers)
+    code = processes.judge(spread, checks_shared(), workers)
     if code is ExitCode.BAD_INPUT or (code is ExitCode.UNAVAILABLE and not spread.run.exists()):
         return code
     reason = processes.reason_to_stop(spread.read_run())
     if reason:
-        processes.list_only(alone, ALONE, reason)
+        processes.list_only(alone, checks_alone(), reason)
         return code
-    codes = [code, processes.judge(alone, ALONE)]
+    codes = [code, processes.judge(alone, checks_alone())]
     # One that matched nothing does not matter if the other did.
     codes = [code for code in codes if code is not ExitCode.NOTHING_MATCHED] or codes
     runs = [run for run in (part.read_run() for part in parts) if run]

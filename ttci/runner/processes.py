@@ -20,7 +20,7 @@ from ttci.artifacts.junit import write_junit
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.unfinished import ended_by_itself, explain_end, is_any_running, timed_out, unfinished_in
 from ttci.errors import ExitCode, worst
-from ttci.manifest import Manifest, Pair, TorchDeviceEntry, TtnnDeviceEntry
+from ttci.manifest import DeviceEntry, Manifest, Pair
 from ttci.results import Journal, Outcome, Result, Run, exit_code, write_run
 from ttci.runner.child import Ended as EndedProcess
 from ttci.runner.child import run_child
@@ -29,7 +29,6 @@ from ttci.runner.expectation import Earlier, Expectation
 from ttci.runner.failure_limit import failures_left
 from ttci.runner.progress import Progress
 
-ALONE = ("performance",)  # checks that nothing may run beside
 _LAST_LINES = 100  # so many that the dump of a fatal error hides not what was printed before
 _LISTING_S = 60.0  # for listing the checks that are not going to be run
 _RESET_S = 120.0
@@ -94,7 +93,7 @@ class PairProcesses:
         return Path(self.log.name).with_name(names.ENDED)
 
     @property
-    def _device(self) -> TorchDeviceEntry | TtnnDeviceEntry:
+    def _device(self) -> DeviceEntry:
         return self.manifest.devices[self.pair.device]
 
     def _run_once(
@@ -145,7 +144,7 @@ class PairProcesses:
         """With what `before` holds left out."""
         own = [f"--test-check={check}" for check in checks]
         own += ["-n", str(workers)] if workers > 1 else self._no_workers()
-        last = ["-n0"] if checks == ALONE else []  # whatever the user's arguments say
+        last = ["-n0"] if checks and workers == 1 else []  # alone, whatever the user's arguments say
         if before:
             left = failures_left(before, self.pytest_args)
             last += ["--ttci-resume", *([f"--maxfail={left}"] if left else [])]

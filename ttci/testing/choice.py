@@ -7,22 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 from torch import nn
 
+from ttci.catalog.backends import backend
+from ttci.catalog.metrics import WITH_TARGETS
 from ttci.devices import open_device
 from ttci.devices.protocol import Device
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import (
     DEFAULT_PATH,
+    DeviceEntry,
     Identity,
     Manifest,
     Pair,
     Source,
     TestTargets,
-    TorchDeviceEntry,
-    TtnnDeviceEntry,
     find_device,
     load_manifest,
     model_name_from,
@@ -38,7 +40,7 @@ from ttci.testing.places import place_text
 from ttci.testing.prepared import PreparedTest
 from ttci.testing.registry import builders_of, registered_name
 from ttci.testing.sources import attribute_of, build, import_source
-from ttci.testing.targets import METRICS, BoundTargets
+from ttci.testing.targets import BoundTargets
 
 
 @dataclass(frozen=True)
@@ -118,17 +120,18 @@ def _target_places(manifest: Manifest, model: str, device: str) -> dict[str, dic
     return {
         test: {
             name: place_text((file, manifest.line_of("models", model, "targets", device, test, name)))
-            for name in METRICS
-            if getattr(entry, name) is not None
+            for name in WITH_TARGETS
+            if entry.of(name) is not None
         }
         for test, entry in manifest.models[model].targets.get(device, {}).items()
     }
 
 
-def open_with_modules(name: str, entry: TorchDeviceEntry | TtnnDeviceEntry) -> Device:
+def open_with_modules(name: str, entry: DeviceEntry) -> Device:
     """Open a device, and where it runs implementations of its own, load those of ttci's modules."""
-    if entry.backend != "torch":
-        import ttci.modules.ttnn.implementations  # noqa: F401  # they register themselves
+    own = backend(entry.backend).implementations
+    if own is not None:
+        import_module(own)  # they register themselves
     return open_device(name, entry)
 
 
@@ -245,8 +248,10 @@ def _targets_without_test(manifest: Manifest, model: str, tests: Sequence[Module
 
 def _unmeasured(test: ModuleTest, targets: TestTargets) -> Iterator[tuple[str, str]]:
     """The targets that no check of the test measures."""
-    for name, metric in METRICS.items():
-        if getattr(targets, name) is not None and metric.check not in test.checks:
+    asked = {name: metric for name, metric in WITH_TARGETS.items() if targets.of(name) is not None}
+    for name, metric in asked.items():
+        if metric.check not in test.checks:
             yield name, f'"{metric.check}" measures it, and is not among the test\'s test_cases; add it'
-    if targets.tokens_per_s_per_user is not None and test.decode_cache_length is None:
-        yield "tokens_per_s_per_user", "is measured of a decode step, and the test is none; use latency_ms"
+    for name, metric in asked.items():
+        if metric.of_decode_steps and test.decode_cache_length is None:
+            yield name, "is measured of a decode step, and the test is none; use latency_ms"

@@ -10,14 +10,15 @@ from typing import Any
 from pydantic import ValidationError
 from torch import nn
 
+from ttci.catalog.checks import check_class, check_names
+from ttci.catalog.metrics import METRICS
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import TestTargets, fits_as_test_name
+from ttci.modules.kernels import Kernel
 from ttci.testing.places import UNKNOWN, Place, caller_place
 
-CHECKS = ("correctness", "gradients", "performance", "memory")
 DEFAULT_TOLERANCE = 1e-3
 DEFAULT_TOKENS = 2048
-_PER_TOKEN = "tokens_per_s_per_user"
 
 Shape = tuple[int, ...]
 Targets = Mapping[str, float | Mapping[str, float]]
@@ -67,7 +68,7 @@ class TestConfig:
     expected_output_shape: Shape | None = None
     tolerance: float = DEFAULT_TOLERANCE
     performance_targets: Targets | None = None
-    test_cases: Sequence[str] = CHECKS
+    test_cases: Sequence[str] = field(default_factory=check_names)
     inputs: Callable[[Shape], Any] | None = None
     reference: nn.Module | Callable[..., Any] | None = None
     decode_cache_length: int | None = None
@@ -78,14 +79,14 @@ class TestConfig:
 
     def __post_init__(self) -> None:
         self.declared_at = caller_place()
-        self.test_cases = CHECKS if self.test_cases is None else self.test_cases
+        self.test_cases = check_names() if self.test_cases is None else self.test_cases
         wrong = list(_mistakes(self))
         if wrong:
             raise DeclarationError([self.mistake(what) for what in wrong])
         self.input_shape = _as_shape(self.input_shape)
         self.expected_output_shape = _as_shape(self.expected_output_shape)
         if self.decode_cache_length is not None:
-            self.test_cases = [check for check in self.test_cases if check != "gradients"]
+            self.test_cases = [check for check in self.test_cases if not check_class(check).of_modules_only]
 
     def mistake(self, what: str) -> Mistake:
         """Something wrong with this declaration."""
@@ -102,10 +103,11 @@ class TestConfig:
 
         A memory target is judged along with ``performance``, as a latency target is.
         """
-        asked = set(self.test_cases)
-        if "performance" in asked and self.targets.limits_memory:
-            asked.add("memory")
-        return tuple(check for check in CHECKS if check in asked)
+        return tuple(name for name in check_names() if name in self.test_cases or self._brings(name))
+
+    def _brings(self, check: str) -> bool:
+        """Whether a check that is asked for brings along this one, which has a target."""
+        return check_class(check).comes_with in self.test_cases and self.targets.any_measured_by(check)
 
 
 @dataclass
@@ -119,6 +121,11 @@ class ModuleTest(TestConfig):
         wrong = list(_module_mistakes(self))
         if wrong:
             raise DeclarationError([self.mistake(what) for what in wrong])
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """What is tested, where it is a kernel of the manifest and no module of the model's code."""
+        return self.module if isinstance(self.module, Kernel) else None
 
 
 @dataclass
@@ -156,7 +163,7 @@ class ModuleTestSpec:
             self.expected_output_shape,
             self.tolerance,
             self.expected_performance,
-            CHECKS if self.test_cases is None else self.test_cases,
+            check_names() if self.test_cases is None else self.test_cases,
             self.inputs,
             self.reference,
             self.decode_cache_length,
@@ -225,16 +232,19 @@ def _mistakes(config: TestConfig) -> list[str]:
 def _decode_mistakes(config: TestConfig) -> Iterator[str]:
     length: object = config.decode_cache_length
     if length is None:
-        if isinstance(config.performance_targets, Mapping) and _PER_TOKEN in config.performance_targets:
-            yield f"{_PER_TOKEN} is measured of a decode step; give decode_cache_length, or latency_ms"
+        given = config.performance_targets if isinstance(config.performance_targets, Mapping) else {}
+        for name, metric in METRICS.items():
+            if metric.of_decode_steps and name in given:
+                yield f"{name} is measured of a decode step; give decode_cache_length, or latency_ms"
         return
     if not isinstance(length, int) or isinstance(length, bool) or length < 1:
         yield f"decode_cache_length is {length!r}; give a positive integer"
     shape: object = config.input_shape
     if isinstance(shape, Sequence) and (len(shape) < 2 or shape[1] != 1):
         yield f"input_shape is {shape!r}; a decode step takes one token a row: (batch, 1, width)"
-    if list(config.test_cases) == ["gradients"]:
-        yield "a decode step has no gradients; leave test_cases out"
+    asked = [check for check in config.test_cases if check in check_names()]
+    if asked and all(check_class(check).of_modules_only for check in asked):
+        yield f"a decode step has no {' and no '.join(asked)}; leave test_cases out"
 
 
 def _module_mistakes(test: ModuleTest) -> Iterator[str]:
@@ -282,9 +292,10 @@ def _target_mistakes(targets: Any) -> list[str]:
 
 
 def _check_name_mistakes(names: Any) -> list[str]:
+    known = check_names()
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        return [f"test_cases is {names!r}; give a list of {', '.join(CHECKS)}"]
-    return [f"unknown check {n!r}; {did_you_mean(str(n), CHECKS)}" for n in names if n not in CHECKS]
+        return [f"test_cases is {names!r}; give a list of {', '.join(known)}"]
+    return [f"unknown check {n!r}; {did_you_mean(str(n), known)}" for n in names if n not in known]
 
 
 def _is_shape(shape: Any) -> bool:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ttci.modules.kernels import Kernel
 from ttci.testing.config import ModuleTest, Shape
 from ttci.testing.input_forms import InputForm
 
@@ -43,8 +42,8 @@ def cuts_within(test: ModuleTest, form: InputForm, max_tokens: int | None) -> li
 
     Divisors, as a module that works in windows takes whole windows only.
     """
-    if isinstance(test.module, Kernel):
-        return [test.module.cut_shape(form.shape, max_tokens)]
+    if test.kernel:
+        return [test.kernel.cut_shape(form.shape, max_tokens)]
     wanted = _tokens_within(form, max_tokens)
     shorter = [tokens for tokens in _divisors(form.tokens) if _FEWEST <= tokens < wanted]
     return _shapes(form, [wanted, *shorter[::-1][:_MOST_TRIES]])
@@ -52,8 +51,8 @@ def cuts_within(test: ModuleTest, form: InputForm, max_tokens: int | None) -> li
 
 def cuts_from(test: ModuleTest, form: InputForm, tokens: int, max_tokens: int | None) -> list[Shape]:
     """What to try so that the sequence is short: `tokens`, then longer ones up to the whole."""
-    if isinstance(test.module, Kernel):
-        return [test.module.cut_shape(form.shape, tokens)]
+    if test.kernel:
+        return [test.kernel.cut_shape(form.shape, tokens)]
     wanted = _tokens_within(form, tokens)
     longer = [longer for longer in _divisors(form.tokens) if longer > wanted][:_MOST_TRIES]
     of_device = _tokens_within(form, max_tokens)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ttci.checks.outcome import NotJudgedError
 from ttci.devices.conversion import ExchangedWeights, UseOf, converted, in_type, require_module, weights_of
 from ttci.tensors import tensors_in
 from ttci.testing.inputs import Inputs, seeded
@@ -17,7 +18,7 @@ from ttci.testing.widened import Differentiable, moderate
 _CPU = torch.device("cpu")
 
 
-class NotDifferentiableError(Exception):
+class NotDifferentiableError(NotJudgedError):
     """The module runs, but nothing can differentiate it; str() says why."""
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from torch import nn
 
 from ttci.errors import Mistake
-from ttci.modules.kernels import Kernel
 from ttci.testing.config import ModuleTest, Shape
 
 # Attributes by which modules state the width of their input's last dimension, the
@@ -188,7 +187,7 @@ def _with_sequence(test: ModuleTest, form: InputForm) -> InputForm:
     With ``batch_first = False``, as torch's recurrent layers have it, it is the first of two.
     Other shapes (images, say) have none. A kernel cuts its own.
     """
-    if isinstance(test.module, Kernel):
+    if test.kernel:
         return form
     leading = _leading_dimensions(test, form)
     if leading not in (1, 2):

@@ -9,25 +9,21 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from ttci.checks.correctness import check_correctness
-from ttci.checks.gradients import check_gradients
-from ttci.checks.memory import check_memory
-from ttci.checks.outcome import Findings
-from ttci.checks.performance import Timing, check_performance
-from ttci.devices.protocol import Capability, NoImplementationError
+from ttci.catalog.checks import check_class
+from ttci.catalog.metrics import WITH_TARGETS
+from ttci.checks.outcome import NotJudgedError
+from ttci.checks.protocol import make_check
+from ttci.devices.protocol import NoImplementationError
 from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
-from ttci.modules.kernels import Kernel
 from ttci.results import Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
-from ttci.testing.gradient_problem import NotDifferentiableError
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
-from ttci.testing.targets import METRICS, BoundTargets
+from ttci.testing.subject import TestSubject, Timer
+from ttci.testing.targets import BoundTargets
 from ttci.text.measurement import describe_failure, describe_improvement
-
-Timer = Callable[[Callable[[], object]], Timing]
 
 
 @dataclass(frozen=True)
@@ -44,17 +40,23 @@ class Case:
         """Which check this is."""
         return self.identity.check
 
+    @property
+    def tolerance(self) -> float:
+        """The test's own, or its target `accuracy`."""
+        return self.targets.accuracy(self.prepared.test.tolerance)
+
 
 def judge_case(case: Case, timer: Timer) -> Result:
     """Run the check; whatever the user's module raises becomes the outcome `error`."""
     start = time.perf_counter()
-    needed = _NEEDS[case.check]
-    if needed not in case.prepared.device.capabilities:
+    check = make_check(case.check)
+    needed = check.needs
+    if needed and needed not in case.prepared.device.capabilities:
         return unavailable(case, f"{case.prepared.device.name} has no {needed.name.lower()}", start)
     try:
         with case.model_code():
-            findings = _findings(case, timer)
-    except NoImplementationError as error:
+            findings = check.findings(TestSubject(case.prepared, case.tolerance, timer))
+    except (NoImplementationError, NotJudgedError) as error:
         return unavailable(case, text_of(error), start)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
         refusal = case.prepared.device.refusal(error) if isinstance(error, Exception) else None
@@ -84,53 +86,6 @@ def unavailable(case: Case, reason: str, start: float | None = None) -> Result:
     return _result(case, outcome, start, "\n".join([reason, *problems]), unmet)
 
 
-def _findings(case: Case, timer: Timer) -> Findings:
-    match case.check:
-        case "correctness":
-            return _correctness(case)
-        case "gradients":
-            return _gradients(case)
-        case "performance":
-            return _performance(case, timer)
-        case _:
-            return check_memory(case.prepared.peak_memory())
-
-
-def _correctness(case: Case) -> Findings:
-    prepared = case.prepared
-    return check_correctness(
-        prepared.observe(),
-        case.targets.accuracy(prepared.test.tolerance),
-        prepared.expected_shape,
-        exact=prepared.device.dtype_name == "float32",
-        rounded=prepared.rounded_references,
-    )
-
-
-def _gradients(case: Case) -> Findings:
-    try:
-        problem = case.prepared.gradient_problem()
-    except NotDifferentiableError as error:
-        return Findings(unjudged=str(error))
-    with problem.entered():
-        return check_gradients(problem.forward, problem.wanted)
-
-
-def _performance(case: Case, timer: Timer) -> Findings:
-    prepared = case.prepared
-    with prepared.device.timed(prepared.forward) as call:
-        timing = timer(call)
-    return check_performance(timing, is_decode_step=prepared.cache_length is not None)
-
-
-_NEEDS = {
-    "correctness": Capability.NUMBERS,
-    "gradients": Capability.AUTOGRAD,
-    "performance": Capability.TIMING,
-    "memory": Capability.MEMORY,
-}
-
-
 def _failing(measurements: Sequence[Measurement]) -> list[Measurement]:
     return [m for m in measurements if m.verdict.fails and m.name != "correlation"]
 
@@ -151,29 +106,29 @@ def _result(
 
 
 def _config(case: Case, outcome: Outcome) -> dict[str, Any]:
-    prepared = case.prepared
-    chosen = prepared.chosen_for_gradients if case.check == "gradients" else prepared.chosen
+    prepared, check = case.prepared, check_class(case.check)
+    chosen = prepared.chosen_for_gradients if check.on_few_tokens else prepared.chosen
     shape = chosen.shape
     config: dict[str, Any] = {
         "module": type(prepared.test.module).__name__,
         "input_shape": list(shape),
-        "dtype": prepared.gradient_dtype if case.check == "gradients" else prepared.device.dtype_name,
+        "dtype": prepared.gradient_dtype if check.on_few_tokens else prepared.device.dtype_name,
     }
     if shape != prepared.full_shape:
         config["cut_from"] = list(prepared.full_shape)
     elif chosen.not_cut and outcome is not Outcome.ERROR:  # the error is then its own
         config["not_cut"] = f"it takes no shorter sequence: {chosen.not_cut}"
-    if isinstance(prepared.test.module, Kernel):
-        config["kernel"] = prepared.test.module.described(shape)
+    if prepared.test.kernel:
+        config["kernel"] = prepared.test.kernel.described(shape)
     if prepared.cache_length is not None:
         config["decode_cache_length"] = prepared.cache_length
         if prepared.cache_length != prepared.test.decode_cache_length:
             config["cache_cut_from"] = prepared.test.decode_cache_length
-    if case.check == "correctness":
-        config["tolerance"] = case.targets.accuracy(prepared.test.tolerance)
+    if check.by_tolerance:
+        config["tolerance"] = case.tolerance
     if prepared.test.declared_at:
         config["declared_at"] = place_text(prepared.test.declared_at)
-    places = {name: place for name, place in case.targets.places.items() if METRICS[name].check == case.check}
+    places = {n: place for n, place in case.targets.places.items() if WITH_TARGETS[n].check == case.check}
     if places:
         config["targets_at"] = places
     return config
@@ -182,7 +137,7 @@ def _config(case: Case, outcome: Outcome) -> dict[str, Any]:
 def _note_on_size(case: Case) -> str | None:
     """That the device's bound on the size was not held."""
     chosen, most = case.prepared.chosen, case.prepared.device.max_tokens
-    if case.check == "gradients" or chosen.not_cut is None:
+    if check_class(case.check).on_few_tokens or chosen.not_cut is None:
         return None
     size = " x ".join(map(str, chosen.shape))
     return f"run whole, {size}, not within max-tokens = {most}: {chosen.not_cut}"

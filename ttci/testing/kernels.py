@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ttci.catalog.checks import check_class, check_names
 from ttci.errors import Mistake
 from ttci.manifest import KernelEntry, Manifest
 from ttci.modules.kernels import Kernel
 from ttci.testing.config import ModuleTest
 from ttci.testing.places import UNKNOWN, place_text
-
-_CHECKS = ("correctness", "performance", "memory")  # the gradients would be torch's own
 
 
 def kernel_tests(manifest: Manifest, model: str) -> list[ModuleTest]:
@@ -36,7 +35,7 @@ def _test(manifest: Manifest, model: str, name: str, entry: KernelEntry) -> Modu
         name,
         input_shape=entry.shapes[0],
         tolerance=entry.tolerance,
-        test_cases=_CHECKS,
+        test_cases=[check for check in check_names() if not check_class(check).of_modules_only],
         inputs=kernel.make_inputs,
         module=kernel,
     )

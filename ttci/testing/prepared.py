@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ttci.catalog.checks import Capability
 from ttci.checks.correctness import Observed
 from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices.conversion import runnable
-from ttci.devices.protocol import Capability, Device
+from ttci.devices.protocol import Device
 from ttci.modules.decode import DecodeStep
 from ttci.tensors import map_tensors, tensors_in
 from ttci.testing.config import ModuleTest, Shape

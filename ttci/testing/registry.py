@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
+from ttci.catalog.checks import check_names
 from ttci.errors import Mistake
 from ttci.testing.config import (
-    CHECKS,
     DEFAULT_TOKENS,
     DEFAULT_TOLERANCE,
     DeclarationError,
@@ -46,7 +46,7 @@ def test_module(
     input_shape: Shape | None = None,
     expected_output_shape: Shape | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
-    test_cases: Sequence[str] = CHECKS,
+    test_cases: Sequence[str] | None = None,
     inputs: Callable[[Shape], Any] | None = None,
     reference: nn.Module | Callable[..., Any] | None = None,
     decode_cache_length: int | None = None,
@@ -64,7 +64,7 @@ def test_module(
         expected_output_shape,
         tolerance,
         expected_performance,
-        test_cases,
+        check_names() if test_cases is None else test_cases,
         inputs,
         reference,
         decode_cache_length,

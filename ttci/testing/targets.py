@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from ttci.catalog.metrics import WITH_TARGETS
+from ttci.checks.outcome import measured
 from ttci.manifest import Target, TestTargets
 from ttci.results import DEFAULT_TARGET_TOLERANCE, Measurement, judge
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a target may be set for.
-
-    check: that measures it.
-    of_every_device: whether it is, wherever that check is made; DRAM and L1 are a board's.
-    """
-
-    check: str
-    unit: str
-    direction: Literal["lower", "higher"] = "lower"
-    of_every_device: bool = True
-
-
-METRICS = {
-    "latency_ms": Metric("performance", "ms"),
-    "tokens_per_s_per_user": Metric("performance", "tokens/s/user", "higher"),
-    "memory_mb": Metric("memory", "MB"),
-    "dram_mb": Metric("memory", "MB", of_every_device=False),
-    "l1_per_core_kb": Metric("memory", "kB", of_every_device=False),
-}
 
 
 @dataclass(frozen=True)
@@ -59,20 +37,19 @@ class BoundTargets:
     def judge(self, check: str, measurements: tuple[Measurement, ...]) -> tuple[Measurement, ...]:
         """`measurements` of `check` with targets and verdicts; a target nothing measured included."""
         judged = [self._judged(measurement) for measurement in measurements]
-        measured = {measurement.name for measurement in measurements}
-        for name, metric in METRICS.items():
-            if metric.check == check and name not in measured and self._is_asked(name):
-                nothing = Measurement(name=name, value=None, unit=metric.unit, direction=metric.direction)
-                judged.append(self._judged(nothing))
+        known = {measurement.name for measurement in measurements}
+        for name, metric in WITH_TARGETS.items():
+            if metric.check == check and name not in known and self._is_asked(name):
+                judged.append(self._judged(measured(name, None)))
         return tuple(judged)
 
     def _is_asked(self, name: str) -> bool:
         """Whether a device that does not measure it leaves its target open."""
-        asked = getattr(self.manifest, name) is not None
-        return asked or (METRICS[name].of_every_device and getattr(self.code, name) is not None)
+        asked = self.manifest.of(name) is not None
+        return asked or (WITH_TARGETS[name].of_every_device and self.code.of(name) is not None)
 
     def _judged(self, measurement: Measurement) -> Measurement:
-        if measurement.name not in METRICS:
+        if measurement.name not in WITH_TARGETS:
             return measurement
         target, binds = self._target(measurement.name)
         if target is None:
@@ -82,7 +59,5 @@ class BoundTargets:
         return judge(measurement.model_copy(update=update), binds=binds)
 
     def _target(self, name: str) -> tuple[Target | None, bool]:
-        from_manifest: Target | None = getattr(self.manifest, name)
-        if from_manifest is not None:
-            return from_manifest, True
-        return getattr(self.code, name), self.code_binds
+        from_manifest = self.manifest.of(name)
+        return (self.code.of(name), self.code_binds) if from_manifest is None else (from_manifest, True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from ttci.catalog.checks import check_names, load_checks, needs_timer
 from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
 from ttci.results import Fidelity, Result, exit_code
 from ttci.runner.child import end_with_starter
 from ttci.testing.choice import Choice, Request, choose
-from ttci.testing.config import CHECKS
 from ttci.testing.judge import Case
 from ttci.testing.results import line_of
 from ttci.tests.arguments import SUITE, add_suite, identity_in
@@ -43,8 +43,9 @@ class SuiteSession:
         tell_of_uncaught(config)
         self._config = config
         self._watchdog = Watchdog(config.getoption("--test-timeout"))
-        self._checks = config.getoption("--test-check") or CHECKS
+        self._checks = config.getoption("--test-check") or check_names()
         _refuse_unknown(self._checks)
+        load_checks()
         choice = _choice(config)
         self._choice: Choice | None = choice
         self._device = choice.device
@@ -269,11 +270,12 @@ def _choice(config: pytest.Config) -> Choice:
 
 
 def _refuse_unknown(checks: Sequence[str]) -> None:
-    unknown = [check for check in checks if check not in CHECKS]
+    known = check_names()
+    unknown = [check for check in checks if check not in known]
     if unknown:
         raise InputError(
             [
-                Mistake("--test-check", None, f'unknown check "{check}"; {did_you_mean(check, CHECKS)}')
+                Mistake("--test-check", None, f'unknown check "{check}"; {did_you_mean(check, known)}')
                 for check in unknown
             ]
         )
@@ -282,13 +284,13 @@ def _refuse_unknown(checks: Sequence[str]) -> None:
 def _item(parent: pytest.Module, function: object, case: Case) -> pytest.Item:
     item: Check = Check.from_parent(parent, name=str(case.identity), callobj=function)
     item.stash[CASE] = case
-    if case.check == "performance" and not _is_timed(parent.config):
+    if needs_timer(case.check) and not _is_timed(parent.config):
         item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
     return item
 
 
 def _function_for(check: str, config: pytest.Config) -> str:
-    return "judge_performance" if check == "performance" and _is_timed(config) else "judge"
+    return "judge_timed" if needs_timer(check) and _is_timed(config) else "judge"
 
 
 def _is_timed(config: pytest.Config) -> bool:

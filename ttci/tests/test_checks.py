@@ -19,12 +19,12 @@ from ttci.tests.timing import measure_with
 
 
 def judge(request: pytest.FixtureRequest) -> None:
-    """Correctness, gradients or memory of a module."""
+    """A check that times nothing."""
     _conclude(request, judge_case(request.node.stash[CASE], timer=_no_timer))
 
 
-def judge_performance(request: pytest.FixtureRequest, benchmark: Any) -> None:
-    """Latency of a module's forward pass, measured by pytest-benchmark."""
+def judge_timed(request: pytest.FixtureRequest, benchmark: Any) -> None:
+    """A check that is timed by pytest-benchmark."""
     case: Case = request.node.stash[CASE]
     benchmark.extra_info["identity"] = str(case.identity)
     result = judge_case(case, timer=lambda call: _timed(request, benchmark, call))
@@ -54,7 +54,7 @@ def _unmeasured(result: Result, config: pytest.Config) -> Result:
     """What was not measured has not passed; a target that binds has already failed it."""
     reason = "--benchmark-disable is given"
     if hasattr(config, "workerinput"):
-        reason = "under pytest-xdist nothing is timed; run it alone: -n 0 --test-check performance"
+        reason = f"under pytest-xdist nothing is timed; run it alone: -n 0 --test-check {result.check}"
     if result.outcome is Outcome.PASSED:
         return result.model_copy(update={"outcome": Outcome.UNAVAILABLE, "message": reason})
     if result.outcome is Outcome.FAILED:
@@ -63,4 +63,4 @@ def _unmeasured(result: Result, config: pytest.Config) -> Result:
 
 
 def _no_timer(call: Callable[[], object]) -> Timing:
-    raise NotImplementedError("only the performance check measures time")
+    raise NotImplementedError("only a check that needs TIMING measures time")

@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory, Usage
 from ttci.devices.conversion import within_range
-from ttci.devices.protocol import Call, Capability, NotSteadyError
+from ttci.devices.protocol import Call, NotSteadyError
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ttci.history.importing.units import Direction
+from ttci.catalog.metrics import Direction
 from ttci.manifest import Identity, Pair
 from ttci.results import Fidelity, Measurement, Outcome, Result, Run
 

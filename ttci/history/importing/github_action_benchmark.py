@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ttci.catalog.metrics import Direction
 from ttci.errors import InputError, MachineryError, did_you_mean, quoted
 from ttci.history.importing.dates import time_of
 from ttci.history.importing.figures import Figure, number, runs_of
 from ttci.history.importing.files import files_of, parse_json, read_text
 from ttci.history.importing.names import as_test_name, pair_of_suite
 from ttci.history.importing.source import COMMIT, Source, shown
-from ttci.history.importing.units import Direction, meaning_of
+from ttci.history.importing.units import meaning_of
 from ttci.manifest import Identity, Pair, fits_as_test_name
 from ttci.results import Fidelity, Run
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ttci.catalog.metrics import METRICS
+from ttci.catalog.units import time_factor
 from ttci.errors import MachineryError, quoted
 from ttci.history.importing.dates import time_of
 from ttci.history.importing.figures import Figure, number, runs_of
@@ -20,7 +22,8 @@ from ttci.history.importing.source import COMMIT, Source, shown
 from ttci.manifest import Identity
 from ttci.results import Run
 
-_MS_PER_S = 1e3
+_LATENCY = METRICS["latency_ms"]
+_MS_PER_S = time_factor("s", _LATENCY.unit)
 _STORED = re.compile(r"\d{4,}_.*\.json")
 _NO_BRANCH = ("(unknown)", "(detached head)", "unknown")
 
@@ -85,10 +88,10 @@ def _figure(place: str, entry: Any, source: Source) -> Iterator[Figure]:
     data = stats.get("data")
     samples = map(_in_ms, data) if isinstance(data, list) else ()
     yield Figure(
-        Identity(source.pair, as_test_name(name), "performance"),
-        "latency_ms",
-        "ms",
-        "lower",
+        Identity(source.pair, as_test_name(name), _LATENCY.check),
+        _LATENCY.name,
+        _LATENCY.unit,
+        _LATENCY.direction,
         median,
         "median",
         tuple(value for value in samples if value is not None),

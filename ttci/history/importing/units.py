@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
 
-Direction = Literal["lower", "higher"]
+from ttci.catalog.metrics import METRICS, Direction, Metric
+from ttci.catalog.units import BYTES_PER, time_factor
 
-_MS_PER = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 60e3}
-_TIMES = {
+_LATENCY, _MEMORY = METRICS["latency_ms"], METRICS["memory_mb"]
+_TIMES = {  # as others write them
     **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), "ns"),
     **dict.fromkeys(("us", "μs", "usec", "microsecond", "microseconds"), "us"),
     **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), "ms"),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("min", "minute", "minutes"), "min"),
 }
-_BYTES_PER = {
+_BYTES = {
     **dict.fromkeys(("b", "byte", "bytes"), 1),
     **{f"{letter}b": 10 ** (3 * power) for power, letter in enumerate("kmgt", 1)},
     **{f"{letter}ib": 2 ** (10 * power) for power, letter in enumerate("kmgt", 1)},
@@ -30,7 +30,7 @@ _RATE = re.compile(r"(?P<what>.+?) ?/ ?(?P<time>[^/]+)")
 class Meaning:
     """What a figure in a unit is to ttci; `factor` times it is the figure in ttci's own unit."""
 
-    check: Literal["performance", "memory"]
+    check: str
     metric: str
     unit: str
     factor: float = 1.0
@@ -43,15 +43,18 @@ def meaning_of(unit: str) -> Meaning:
     what, _, of = text.rpartition("/")
     amount = what.strip() if of.strip().lower() in _ONE_OF_MANY else text
     if amount.lower() in _TIMES:
-        factor = _MS_PER[_TIMES[amount.lower()]]
-        return Meaning("performance", "latency_ms", "ms", factor, "lower")
-    if amount.lower() in _BYTES_PER:
-        return Meaning("memory", "memory_mb", "MB", _BYTES_PER[amount.lower()] / 1e6, "lower")
+        return _of_metric(_LATENCY, time_factor(_TIMES[amount.lower()], _LATENCY.unit))
+    if amount.lower() in _BYTES:
+        return _of_metric(_MEMORY, _BYTES[amount.lower()] / BYTES_PER[_MEMORY.unit])
     rate = _RATE.fullmatch(text)
     if rate and rate["time"].lower() in _TIMES:
-        factor = 1e3 / _MS_PER[_TIMES[rate["time"].lower()]]
-        return Meaning("performance", f"{_slug(rate['what'])}_per_s", f"{rate['what']}/s", factor, "higher")
-    return Meaning("performance", _slug(text), text)
+        factor = time_factor("s", _TIMES[rate["time"].lower()])
+        return Meaning(_LATENCY.check, f"{_slug(rate['what'])}_per_s", f"{rate['what']}/s", factor, "higher")
+    return Meaning(_LATENCY.check, _slug(text), text)
+
+
+def _of_metric(metric: Metric, factor: float) -> Meaning:
+    return Meaning(metric.check, metric.name, metric.unit, factor, metric.direction)
 
 
 def _slug(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The checks of ttci, a file each; `ttci.catalog.checks` lists them."""

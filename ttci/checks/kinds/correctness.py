@@ -1,0 +1,26 @@
+"""Is the output right?"""
+
+from __future__ import annotations
+
+from ttci.checks.protocol import Capability, Check, Findings, Subject
+
+
+class Correctness(Check):
+    """The outputs against a float32 reference."""
+
+    title = "is the output right?"
+    advice = "Compare with the reference at the row, column or element that the message names."
+    needs = Capability.NUMBERS
+    by_tolerance = True
+
+    def findings(self, subject: Subject) -> Findings:
+        """Judge the outputs of two forward passes."""
+        from ttci.checks.correctness import check_correctness
+
+        return check_correctness(
+            subject.observe(),
+            subject.tolerance,
+            subject.expected_shape,
+            exact=subject.dtype_name == "float32",
+            rounded=subject.rounded_references,
+        )
