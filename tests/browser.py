@@ -72,6 +72,12 @@ class Page:
         )
         self.run(script, name, value)
 
+    def chosen(self, name: str) -> str | None:
+        """What a filter shows as chosen."""
+        script = "return document.querySelector(`[name=${arguments[0]}]`).selectedOptions[0]?.text"
+        text = self.run(script, name)
+        return None if text is None else str(text)
+
     def search(self, text: str) -> None:
         """Type into the search."""
         box = self.one("[name=search]")

@@ -162,6 +162,7 @@ def test_a_filter_leaves_what_it_names(
     assert page.one("#found").text == f"{len(shown)} of {len(every)} results"
     page.one("#reset").click()
     assert rows(page) == every
+    assert page.chosen(name) == "All"
 
 
 def test_filters_work_together(page: Page, show: Callable[..., Path]) -> None:

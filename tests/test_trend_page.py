@@ -161,6 +161,7 @@ def test_a_filter_leaves_what_it_names(
     assert page.one("#trends-found").text == f"{len(expected)} of 7 series"
     page.one("#trend-reset").click()
     assert len(names(page)) == 7
+    assert page.chosen(name) == "All"
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,21 @@ from datetime import datetime, timezone
 from html import escape
 from pathlib import Path
 
+from ttci.report.html.bundle import bundle
+
 _PAGE = Path(__file__).with_name("assets")
 _LIBRARY, _LIBRARY_STYLE = "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css"
 
 
-def frame_parts(styles: Iterable[str], scripts: Iterable[str]) -> dict[str, str]:
-    """What the templates need beside a page's own words, from files of ``assets/`` in their order."""
+def frame_parts(styles: Iterable[str], script: str) -> dict[str, str]:
+    """What the templates need beside a page's own words, from styles and the first module of ``assets/``."""
     style = "\n".join(map(read_part, (_LIBRARY_STYLE, *styles)))
-    own = "\n".join(map(read_part, scripts))
-    script = f"{read_part(_LIBRARY)}\n(() => {{\n'use strict';\n{own}\n}})();\n"
+    whole_script = f"{read_part(_LIBRARY)}\n{bundle(_PAGE / script)}"
     return {
         "style": style,
-        "script": script,
+        "script": whole_script,
         "style_hash": _hash(style),
-        "script_hash": _hash(script),
+        "script_hash": _hash(whole_script),
         "uplot_license": escape(read_part("uplot/LICENSE")),
         "made": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
     }

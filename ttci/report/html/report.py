@@ -19,18 +19,12 @@ from ttci.report.html.frame import frame_parts, read_part
 from ttci.report.html.report_data import page_data
 from ttci.report.html.trends import (
     TREND_COUNTS,
-    TREND_SCRIPTS,
     TREND_STYLES,
     trend_element,
     trend_section,
 )
 from ttci.text.one_line import one_line
 
-_SCRIPTS = (
-    *("data.js", "words.js", "theme.js", "bars.js", "charts.js"),
-    *("details.js", "filters.js", "table.js", "overview.js"),
-)
-_TREND_SCRIPTS = (*TREND_SCRIPTS, "report_trends.js")
 _STYLES = ("style.css", "table.css", "details.css")
 _TITLES = {
     "passed": "All well",
@@ -73,10 +67,10 @@ def render_html(report: Report, folder: Path, fail_on: str = "failure") -> Itera
 
 def _parts(report: Report, view: HistoryView | None, fail_on: str) -> dict[str, str]:
     said = heading(report, fail_on)
-    scripts = (*_SCRIPTS, *(_TREND_SCRIPTS if view else ()), "main.js")
+    script = "report_with_trends.js" if view else "report.js"
     styles = (*_STYLES, *(TREND_STYLES if view else ()))
     return {
-        **frame_parts(styles, scripts),
+        **frame_parts(styles, script),
         "verdict": escape(said),
         "title": escape(_TITLES[said]),
         "line": escape(verdict_line(report, fail_on)),

@@ -17,13 +17,11 @@ from ttci.report.drift_text import history_line
 from ttci.report.html.frame import frame_parts, read_part
 from ttci.report.html.trend_data import trend_data
 
-TREND_SCRIPTS = ("trend_data.js", "trend_chart.js", "trend_marks.js", "trends.js")
 TREND_STYLES = ("trends.css",)
 TREND_COUNTS = (
     '<div class="targets" id="drifts" role="group" aria-label="Show one verdict of history"></div>\n'
     '  <div id="trend-notes"></div>'
 )
-_SITE_SCRIPTS = ("words.js", "theme.js", "charts.js", *TREND_SCRIPTS, "site.js")
 _SITE_STYLES = ("style.css", "table.css", "details.css", *TREND_STYLES)
 
 
@@ -50,7 +48,7 @@ def render_site(view: HistoryView) -> Iterator[str]:
     """The page of `view` in parts."""
     before, after = read_part("site.html").split("$data")
     parts = {
-        **frame_parts(_SITE_STYLES, _SITE_SCRIPTS),
+        **frame_parts(_SITE_STYLES, "site.js"),
         "title": "Trends",
         "line": escape(history_line(view)),
         "history": TREND_COUNTS,

@@ -1,21 +1,81 @@
-// What the page shows: columns of numbers, and tables of the texts they name.
-const data = JSON.parse(document.getElementById("data").textContent);
-const { outcomes, verdicts, texts } = data;
-const results = data.results;
-const measurements = data.measurements;
-const resultCount = results.pair.length;
-const FAILING = new Set(["missed", "no-measurement"].map((verdict) => verdicts.indexOf(verdict)));
+// What the page shows: columns of numbers, and tables of the texts they name. report_data.py writes it.
+import { part } from "./elements.js";
+
+/** @typedef {"passed" | "failed" | "error" | "unavailable"} Outcome */
+/** @typedef {"met" | "missed" | "improved" | "no-target" | "no-measurement" | "report-only"} Verdict */
+/** @typedef {Record<string, unknown>} Facts A configuration or an environment. */
+/**
+ * @typedef {object} ReportData
+ * @property {Outcome[]} outcomes
+ * @property {Verdict[]} verdicts
+ * @property {Pair[]} pairs
+ * @property {[pair: string, reason: string][]} left_out
+ * @property {number} not_shown How many results are not on the page.
+ * @property {ResultColumns} results
+ * @property {MeasurementColumns} measurements
+ * @property {number[][]} samples Of each measurement.
+ * @property {Facts[]} facts
+ * @property {string[]} texts
+ */
+/**
+ * @typedef {object} Pair
+ * @property {string} model
+ * @property {string} device
+ * @property {string | null} fidelity
+ * @property {string | null} started
+ * @property {number} environment Of the facts.
+ * @property {string | null} log Its address.
+ */
+/**
+ * An entry for each result.
+ *
+ * @typedef {object} ResultColumns
+ * @property {number[]} pair One beyond the last for a problem of the report.
+ * @property {number[]} severity 0 for a problem.
+ * @property {number[]} test Of the texts.
+ * @property {number[]} check Of the texts.
+ * @property {number[]} outcome
+ * @property {number[]} seconds
+ * @property {number[]} message Of the texts.
+ * @property {number[]} config Of the facts.
+ * @property {number[]} measurements How many it has.
+ */
+/**
+ * An entry for each measurement, those of a result together.
+ *
+ * @typedef {object} MeasurementColumns
+ * @property {number[]} name Of the texts.
+ * @property {number[]} unit Of the texts.
+ * @property {number[]} statistic Of the texts.
+ * @property {(0 | 1)[]} higher Whether higher is better.
+ * @property {(number | null)[]} value
+ * @property {(number | null)[]} target
+ * @property {(number | null)[]} limit
+ * @property {(number | null)[]} capacity
+ * @property {number[]} verdict
+ * @property {number[]} rounds
+ */
+
+/** @type {ReportData} */
+export const data = JSON.parse(part("data").textContent);
+export const outcomes = data.outcomes;
+export const verdicts = data.verdicts;
+export const texts = data.texts;
+export const results = data.results;
+export const measurements = data.measurements;
+export const resultCount = results.pair.length;
+const FAILING = new Set(["missed", "no-measurement"]);
 
 /** Where the measurements of each result begin; one more entry than results. */
-const firstMeasurement = new Uint32Array(resultCount + 1);
+export const firstMeasurement = new Uint32Array(resultCount + 1);
 for (let row = 0; row < resultCount; row++) {
   firstMeasurement[row + 1] = firstMeasurement[row] + results.measurements[row];
 }
 
 /** A bit for each verdict that a result's measurements have. */
-const verdictBits = new Uint8Array(resultCount);
+export const verdictBits = new Uint8Array(resultCount);
 /** The measurement that a row of the table shows, or -1. */
-const shownMeasurement = new Int32Array(resultCount);
+export const shownMeasurement = new Int32Array(resultCount);
 for (let row = 0; row < resultCount; row++) {
   shownMeasurement[row] = mostTelling(row);
   for (let at = firstMeasurement[row]; at < firstMeasurement[row + 1]; at++) {
@@ -23,62 +83,64 @@ for (let row = 0; row < resultCount; row++) {
   }
 }
 
-/** A failing measurement before one with a target before one with a capacity before any. */
+/**
+ * A failing measurement before one with a target before one with a capacity before any.
+ *
+ * @param {number} row
+ */
 function mostTelling(row) {
   let best = -1;
   let bestRank = -1;
   for (let at = firstMeasurement[row]; at < firstMeasurement[row + 1]; at++) {
-    const rank = FAILING.has(measurements.verdict[at]) ? 3
-      : measurements.target[at] !== null ? 2
-      : measurements.capacity[at] !== null ? 1 : 0;
+    const rank = rankOf(at);
     if (rank > bestRank) [best, bestRank] = [at, rank];
   }
   return best;
 }
 
-/** A correlation is judged, and drawn, by how far it is from 1. */
-function isCorrelation(at) {
-  return texts[measurements.name[at]] === "correlation";
+/** @param {number} at */
+function rankOf(at) {
+  if (FAILING.has(verdicts[measurements.verdict[at]])) return 3;
+  if (measurements.target[at] !== null) return 2;
+  return measurements.capacity[at] !== null ? 1 : 0;
 }
 
-/** The measured value as a multiple of its target; null where there is no such thing. */
-function shareOfTarget(at) {
-  const value = measurements.value[at];
-  const target = measurements.target[at];
-  if (value === null || target === null) return null;
-  const share = isCorrelation(at) ? (1 - value) / (1 - target) : value / target;
-  return Number.isFinite(share) && share >= 0 ? share : null;
-}
+/**
+ * The pair of what belongs to none.
+ *
+ * @type {Pair}
+ */
+export const REPORT = {
+  model: "report",
+  device: "",
+  fidelity: null,
+  started: null,
+  environment: -1,
+  log: null,
+};
 
-/** As shareOfTarget, and the larger the worse. */
-function distanceFromTarget(at) {
-  if (at < 0) return null;
-  const share = shareOfTarget(at);
-  if (share === null) return null;
-  return measurements.higher[at] && !isCorrelation(at) ? 1 / Math.max(share, 1e-12) : share;
-}
-
-const REPORT = { model: "report", device: "", fidelity: null, started: null, environment: null, log: null };
-
-function pairOf(row) {
+/** @param {number} row */
+export function pairOf(row) {
   return data.pairs[results.pair[row]] ?? REPORT;
 }
 
-function environmentOf(pair) {
+/** @param {Pair} pair */
+export function environmentOf(pair) {
   return data.facts[pair.environment] ?? {};
 }
 
-function pairName(pair) {
-  return pair.device ? `${pair.model}@${pair.device}` : pair.model;
+/** @param {{ model: string, device: string }} pair */
+export function pairName({ model, device }) {
+  return device ? `${model}@${device}` : model;
 }
 
-/** As ttci prints it everywhere; the pair alone where it is the pair that is incomplete. */
-function identity(row) {
+/**
+ * As ttci prints it everywhere; the pair alone where it is the pair that is incomplete.
+ *
+ * @param {number} row
+ */
+export function identity(row) {
   const test = texts[results.test[row]];
   const pair = pairName(pairOf(row));
   return test ? `${pair}/${test}[${texts[results.check[row]]}]` : pair;
 }
-
-/** What others add to an opened measurement, and to the figure in a row: functions that give an element or null. */
-const besideMeasurement = [];
-const besideFigure = [];

@@ -1,55 +1,100 @@
 // The table: a page of rows, each of which opens.
-const ROWS_A_PAGE = 50;
+import { capacityBar, ofCapacity, targetBar } from "./bars.js";
+import { drawCharts } from "./charts.js";
+import {
+  measurements,
+  outcomes,
+  pairName,
+  pairOf,
+  resultCount,
+  results,
+  shownMeasurement,
+  texts,
+} from "./data.js";
+import { details } from "./details.js";
+import { element, inner, part } from "./elements.js";
+import { state } from "./filters.js";
+import { againstTarget, quantity } from "./measurements.js";
+import { OUTCOMES, seconds, VERDICTS, wholeNumber } from "./words.js";
+
+/** @typedef {{ key: string, title: string, cell: (row: number) => string | HTMLElement }} Column */
+
+export const ROWS_A_PAGE = 50;
+/** @type {Column[]} */
 const COLUMNS = [
-  { key: "severity", title: "Outcome", cell: (row) => outcomeBadge(outcomes[results.outcome[row]]) },
+  { key: "severity", title: "Outcome", cell: outcomeBadge },
   { key: "test", title: "Test", cell: testCell },
   { key: "model", title: "Model", cell: (row) => pairOf(row).model },
   { key: "device", title: "Device", cell: (row) => pairOf(row).device },
   { key: "check", title: "Check", cell: (row) => texts[results.check[row]] },
   { key: "measured", title: "Measured", cell: measuredCell },
   { key: "against", title: "Against target", cell: againstCell },
-  { key: "seconds", title: "Seconds", cell: (row) => (results.severity[row] ? seconds(results.seconds[row]) : "") },
+  {
+    key: "seconds",
+    title: "Seconds",
+    cell: (row) => (results.severity[row] ? seconds(results.seconds[row]) : ""),
+  },
 ];
+/**
+ * What others add to the figure in a row.
+ *
+ * @type {((row: number, at: number) => HTMLElement | null)[]}
+ */
+export const besideFigure = [];
+/** @type {Set<number>} */
 const opened = new Set();
-let chosen = [];
 
-function showHeads() {
-  part("heads").replaceChildren(...COLUMNS.map(({ key, title }) => {
-    const cell = element("th", key);
-    cell.setAttribute("role", "columnheader");
-    cell.setAttribute("scope", "col");
-    const is = state.sort === key;
-    cell.setAttribute("aria-sort", is ? (state.descending ? "descending" : "ascending") : "none");
-    const button = element("button", "", title);
-    button.type = "button";
-    button.dataset.sort = key;
-    cell.append(button);
-    return cell;
-  }));
+export function showHeads() {
+  part("heads").replaceChildren(
+    ...COLUMNS.map(({ key, title }) => {
+      const cell = element("th", key);
+      cell.setAttribute("role", "columnheader");
+      cell.setAttribute("scope", "col");
+      const direction = state.descending ? "descending" : "ascending";
+      cell.setAttribute("aria-sort", state.sort === key ? direction : "none");
+      const button = element("button", "", title);
+      button.type = "button";
+      button.dataset.sort = key;
+      cell.append(button);
+      return cell;
+    }),
+  );
 }
 
-function showRows() {
+/**
+ * The page of these rows that the state names.
+ *
+ * @param {number[]} chosen
+ */
+export function showRows(chosen) {
   const from = state.page * ROWS_A_PAGE;
   const page = chosen.slice(from, from + ROWS_A_PAGE);
-  part("rows").replaceChildren(...page.flatMap((row) => (opened.has(row) ? [rowLine(row), detailLine(row)] : [rowLine(row)])));
-  showPages(from, page.length);
+  const lines = page.flatMap((row) => (opened.has(row) ? [rowLine(row), detailLine(row)] : [rowLine(row)]));
+  part("rows").replaceChildren(...lines);
+  showPages(chosen.length, from, page.length);
   drawCharts();
 }
 
-function showPages(from, count) {
-  const many = (number) => wholeNumber.format(number);
-  part("found").textContent = chosen.length === resultCount
-    ? `${many(resultCount)} results` : `${many(chosen.length)} of ${many(resultCount)} results`;
-  part("pages").hidden = chosen.length <= ROWS_A_PAGE;
-  part("page").textContent = `${many(from + 1)}–${many(from + count)} of ${many(chosen.length)}`;
-  part("previous").disabled = state.page === 0;
-  part("next").disabled = from + count >= chosen.length;
+/**
+ * @param {number} all
+ * @param {number} from
+ * @param {number} count
+ */
+function showPages(all, from, count) {
+  const many = wholeNumber.format;
+  const of = all === resultCount ? "" : `${many(all)} of `;
+  part("found").textContent = `${of}${many(resultCount)} results`;
+  part("pages").hidden = all <= ROWS_A_PAGE;
+  part("page").textContent = `${many(from + 1)}–${many(from + count)} of ${many(all)}`;
+  part("previous", HTMLButtonElement).disabled = state.page === 0;
+  part("next", HTMLButtonElement).disabled = from + count >= all;
 }
 
+/** @param {number} row */
 function rowLine(row) {
   const line = element("tr", "result");
   line.setAttribute("role", "row");
-  line.dataset.row = row;
+  line.dataset.row = String(row);
   for (const { key, cell } of COLUMNS) {
     const made = element("td", key, cell(row));
     made.setAttribute("role", "cell");
@@ -59,33 +104,53 @@ function rowLine(row) {
   return line;
 }
 
+/** @param {number} row */
+function outcomeBadge(row) {
+  const outcome = outcomes[results.outcome[row]];
+  const badge = element("span", "badge");
+  badge.dataset.outcome = outcome;
+  const mark = element("span", "mark", OUTCOMES[outcome].mark);
+  mark.setAttribute("aria-hidden", "true");
+  badge.append(mark, element("span", "word", OUTCOMES[outcome].word));
+  return badge;
+}
+
+/** @param {number} row */
 function testCell(row) {
   const made = element("div", "test-cell");
   const button = element("button", "name", texts[results.test[row]] || "the whole pair");
   button.type = "button";
-  button.setAttribute("aria-expanded", opened.has(row));
+  button.setAttribute("aria-expanded", String(opened.has(row)));
   button.setAttribute("aria-controls", `details-${row}`);
-  made.append(button, element("span", "where", [pairName(pairOf(row)), texts[results.check[row]]].filter(Boolean).join(" · ")));
+  const where = [pairName(pairOf(row)), texts[results.check[row]]].filter(Boolean).join(" · ");
+  made.append(button, element("span", "where", where));
   const message = texts[results.message[row]].trim();
-  if (message && outcomes[results.outcome[row]] !== "passed") made.append(element("span", "excerpt", excerpt(message)));
+  const isGood = outcomes[results.outcome[row]] === "passed";
+  if (message && !isGood) made.append(element("span", "excerpt", excerpt(message)));
   return made;
 }
 
-/** The line that says most: of a traceback the last one. */
+/**
+ * The line that says most: of a traceback the last one.
+ *
+ * @param {string} message
+ */
 function excerpt(message) {
   const lines = message.split("\n");
-  return lines[0].startsWith("Traceback") ? lines.at(-1) : lines[0];
+  return lines[0].startsWith("Traceback") ? lines[lines.length - 1] : lines[0];
 }
 
+/** @param {number} row */
 function measuredCell(row) {
   const at = shownMeasurement[row];
   if (at < 0) return "";
   const made = element("span", "", quantity(at, measurements.value[at]));
   made.append(element("span", "statistic", texts[measurements.name[at]]));
-  made.append(...besideFigure.map((more) => more(row, at)).filter(Boolean));
+  made.append(...besideFigure.map((more) => more(row, at)).filter((more) => more !== null));
   return made;
 }
 
+/** @param {number} row */
 function againstCell(row) {
   const at = shownMeasurement[row];
   if (at < 0) return "";
@@ -98,6 +163,7 @@ function againstCell(row) {
   return made;
 }
 
+/** @param {number} row */
 function detailLine(row) {
   const line = element("tr", "detail");
   line.id = `details-${row}`;
@@ -109,17 +175,21 @@ function detailLine(row) {
   return line;
 }
 
-/** Open or close a row where it stands; the others are left alone. */
-function toggle(line) {
+/**
+ * Open or close a row where it stands; the others are left alone.
+ *
+ * @param {HTMLElement} line
+ */
+export function toggle(line) {
   const row = Number(line.dataset.row);
   const opens = !opened.delete(row);
   if (opens) {
     opened.add(row);
     line.after(detailLine(row));
   } else {
-    line.nextElementSibling.remove();
+    line.nextElementSibling?.remove();
   }
   line.classList.toggle("open", opens);
-  line.querySelector("button.name").setAttribute("aria-expanded", opens);
+  inner(line, "button.name").setAttribute("aria-expanded", String(opens));
   drawCharts();
 }

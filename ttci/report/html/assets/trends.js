@@ -1,67 +1,71 @@
-// The trends: which are shown, in which order, a page of them at a time.
+// The trends: filters, cards a page at a time, and what changed most.
+import { drawCharts } from "./charts.js";
+import {
+  around,
+  control,
+  controlOf,
+  element,
+  inner,
+  offer,
+  offers,
+  option,
+  part,
+  showNoteList,
+} from "./elements.js";
+import { inAddress, pageNumber, readAddress, writeAddress } from "./theme.js";
+import { moverLine, trendCard } from "./trend_cards.js";
+import { DRIFTS, hasMoved, SUSPECTED, series, seriesCount, trends } from "./trend_data.js";
+import {
+  FIRST_TRENDS,
+  NO_TREND_FILTER,
+  passingTrends,
+  TREND_FILTERS,
+  TREND_SORTS,
+  trendState,
+} from "./trend_filters.js";
+import { distinct, wholeNumber } from "./words.js";
+
+/** @import { TrendState } from "./trend_filters.js" */
+
 const CARDS_A_PAGE = 20;
 const MOST_MOVERS = 8;
-const NO_TREND_FILTER = { search: "", pair: "", metric: "", drift: "" };
-const FIRST_TRENDS = { ...NO_TREND_FILTER, sort: "worst", page: 0 };
-const TREND_SORTS = {
-  worst: { word: "Worst first", key: null },
-  name: { word: "Name", key: null },
-  change: { word: "Change", key: (at) => -Math.abs(series.change[at] ?? 0) },
-  noise: { word: "Noise", key: (at) => -(series.noise[at] ?? 0) },
-};
-const trendForm = part("trend-filters");
-const trendState = { ...FIRST_TRENDS };
+const CHOOSERS = /** @type {const} */ ([...TREND_FILTERS, "sort"]);
+const trendForm = part("trend-filters", HTMLFormElement);
+/** @type {number[]} */
 let chosenTrends = [];
-let loweredTrends = null; // names and reasons in lower case, from the first search on
 
-function trendControl(name) {
-  return trendForm.elements[`trend-${name}`];
+/** @param {string} name */
+export function trendControl(name) {
+  return control(trendForm, `trend-${name}`);
+}
+
+/** The words of drift that were reached. */
+function reachedDrifts() {
+  return [...trends.drifts, SUSPECTED].filter((word) => trends.counts[word]);
 }
 
 function showTrendChoices() {
-  const names = (column) => [...new Set(series[column])].map((position) => trends.texts[position]).sort(byName);
-  const plainly = (values) => values.map((value) => [value, value]);
-  const reached = [...trends.drifts, SUSPECTED].filter((word) => trends.counts[word]);
-  const choices = { pair: plainly(names("pair")), metric: plainly(names("metric")), drift: reached.map((word) => [word, DRIFTS[word] ?? word]) };
-  for (const [name, values] of Object.entries(choices)) {
-    trendControl(name).append(option("", "All"), ...values.map(([value, word]) => option(value, word)));
-  }
+  offer(trendControl("pair"), distinct(textsOf(series.pair)));
+  offer(trendControl("metric"), distinct(textsOf(series.metric)));
+  offer(trendControl("drift"), reachedDrifts(), (word) => DRIFTS[word] ?? word);
   trendControl("sort").append(...Object.entries(TREND_SORTS).map(([value, { word }]) => option(value, word)));
 }
 
-/** The series that pass every filter, in the order that is asked for. */
-function passingTrends() {
-  const { search, pair, metric, drift, sort } = trendState;
-  const tests = [];
-  if (pair) tests.push((at) => seriesText("pair", at) === pair);
-  if (metric) tests.push((at) => seriesText("metric", at) === metric);
-  if (drift) tests.push(drift === SUSPECTED ? (at) => series.suspected[at] : (at) => driftOf(at) === drift);
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length) {
-    loweredTrends ??= Array.from({ length: seriesCount }, (_, at) => `${seriesName(at)} ${seriesText("metric", at)} ${seriesText("reason", at)}`.toLowerCase());
-    tests.push((at) => words.every((word) => loweredTrends[at].includes(word)));
-  }
-  const found = [];
-  for (let at = 0; at < seriesCount; at++) if (tests.every((test) => test(at))) found.push(at);
-  return inTrendOrder(found, sort);
+/** @param {number[]} column */
+function textsOf(column) {
+  return Array.from(new Set(column), (position) => trends.texts[position]);
 }
 
-function inTrendOrder(found, sort) {
-  const { key } = TREND_SORTS[sort];
-  if (key) return found.sort((one, other) => key(one) - key(other) || one - other);
-  return sort === "name" ? found.sort((one, other) => byName(seriesName(one), seriesName(other))) : found;
-}
-
-/** Show what the state asks for. */
-function showTrends(change = {}) {
+/**
+ * Show what the state asks for.
+ *
+ * @param {Partial<TrendState>} change
+ */
+export function showTrends(change) {
   Object.assign(trendState, { page: 0 }, change);
   chosenTrends = passingTrends();
   trendState.page = Math.max(0, Math.min(trendState.page, Math.ceil(chosenTrends.length / CARDS_A_PAGE) - 1));
-  for (const name of [...Object.keys(NO_TREND_FILTER), "sort"]) {
-    if (trendControl(name).value !== trendState[name]) trendControl(name).value = trendState[name];
-  }
-  for (const button of document.querySelectorAll(".drift-count")) button.setAttribute("aria-pressed", button.dataset.drift === trendState.drift);
-  part("trend-reset").hidden = Object.keys(NO_TREND_FILTER).every((name) => trendState[name] === "");
+  showTrendFilters();
   const from = trendState.page * CARDS_A_PAGE;
   const page = chosenTrends.slice(from, from + CARDS_A_PAGE);
   part("cards").replaceChildren(...page.map(trendCard));
@@ -69,50 +73,35 @@ function showTrends(change = {}) {
   drawCharts();
 }
 
+function showTrendFilters() {
+  for (const name of CHOOSERS) {
+    const chooser = trendControl(name);
+    if (chooser.value !== trendState[name]) chooser.value = trendState[name];
+  }
+  for (const button of part("drifts").querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.drift === trendState.drift));
+  }
+  part("trend-reset").hidden = TREND_FILTERS.every((name) => trendState[name] === "");
+}
+
+/**
+ * @param {number} from
+ * @param {number} count
+ */
 function showTrendPages(from, count) {
-  const many = (number) => wholeNumber.format(number);
+  const many = wholeNumber.format;
   const all = chosenTrends.length;
-  part("trends-found").textContent = all === seriesCount ? `${many(all)} series` : `${many(all)} of ${many(seriesCount)} series`;
+  const of = all === seriesCount ? "" : `${many(all)} of `;
+  part("trends-found").textContent = `${of}${many(seriesCount)} series`;
   part("trend-pages").hidden = all <= CARDS_A_PAGE;
   part("trend-page").textContent = `${many(from + 1)}–${many(from + count)} of ${many(all)}`;
-  part("trend-previous").disabled = trendState.page === 0;
-  part("trend-next").disabled = from + count >= all;
-}
-
-/** Verdict and reason of a series beside its chart. */
-function trendCard(at) {
-  const made = element("article", "card");
-  made.id = `trend-${at}`;
-  made.tabIndex = -1;
-  const said = element("div", "card-said");
-  const name = element("h3", "", seriesText("check", at));
-  said.append(name, element("p", "card-where", `${seriesText("pair", at)} · ${seriesText("metric", at)}`), ...verdictOf(at));
-  made.append(said);
-  if (trends.values[at].length) made.append(trendFigure(at));
-  return made;
-}
-
-/** The word of drift, the figure now and before, the reason, and what it is compared with. */
-function verdictOf(at) {
-  const value = element("p", "card-value");
-  if (series.has_current[at]) value.append(element("b", "", seriesQuantity(at, currentValue(at))), element("span", "", "this run"));
-  if (series.level[at] !== null) value.append(element("span", "", `level ${fromTo(at) || seriesQuantity(at, series.level[at])}`));
-  if (series.change[at] !== null) value.append(element("span", "share", signedPercent(series.change[at])));
-  const head = element("p", "", driftBadge(at));
-  const compared = [seriesText("baseline", at), series.noise[at] === null ? "" : `noise ${percent(Number(series.noise[at].toPrecision(2)))} a run`];
-  return [head, value, element("p", "card-reason", seriesText("reason", at)), element("p", "card-baseline", compared.filter(Boolean).join(" · "))];
-}
-
-function driftBadge(at) {
-  const shown = appearance(at);
-  const badge = element("span", "verdict-badge", DRIFTS[shown] ?? shown);
-  badge.dataset.drift = shown;
-  return badge;
+  part("trend-previous", HTMLButtonElement).disabled = trendState.page === 0;
+  part("trend-next", HTMLButtonElement).disabled = from + count >= all;
 }
 
 /** How often each word of drift was reached, each a filter. */
 function showDriftCounts() {
-  const buttons = [...trends.drifts, SUSPECTED].filter((word) => trends.counts[word]).map((word) => {
+  const buttons = reachedDrifts().map((word) => {
     const button = element("button", "drift-count");
     button.type = "button";
     button.dataset.drift = word;
@@ -124,9 +113,11 @@ function showDriftCounts() {
 
 /** What is to be said of the history itself, and what of it is not here. */
 function showTrendNotes() {
+  const many = wholeNumber.format;
+  const { not_shown: beyond, cut, most_points: most } = trends;
   const notes = trends.notes.map((note) => `History ${trends.source}: ${note}`);
-  if (trends.not_shown) notes.unshift(`${wholeNumber.format(trends.not_shown)} more series are not on this page, which would be too large.`);
-  if (trends.cut) notes.push(`Of ${wholeNumber.format(trends.cut)} series only the newest ${trends.most_points} runs are on this page.`);
+  if (beyond) notes.unshift(`${many(beyond)} more series are not on this page, which would be too large.`);
+  if (cut) notes.push(`Of ${many(cut)} series only the newest ${most} runs are on this page.`);
   showNoteList("trend-notes", notes);
 }
 
@@ -136,38 +127,17 @@ function showMovers() {
   for (let at = 0; at < seriesCount && moved.length < MOST_MOVERS; at++) if (hasMoved(at)) moved.push(at);
   if (!moved.length) return;
   const most = Math.max(...moved.map((at) => Math.abs(series.change[at] ?? 0)));
-  part("movers").querySelector("ol").append(...moved.map((at) => moverLine(at, most)));
+  inner(part("movers"), "ol").append(...moved.map((at) => moverLine(at, most)));
   part("movers").hidden = false;
 }
 
-function moverLine(at, most) {
-  const made = element("li");
-  const button = element("button", "mover");
-  button.type = "button";
-  button.dataset.series = at;
-  const name = element("span", "mover-name", seriesText("check", at));
-  name.append(element("span", "mover-where", `${seriesText("pair", at)} · ${seriesText("metric", at)}`));
-  const change = series.change[at] === null ? "" : signedPercent(series.change[at]);
-  button.append(driftBadge(at), name, changeBar(at, most), element("span", "mover-change", change), element("span", "mover-from", fromTo(at)));
-  made.append(button);
-  return made;
-}
-
-/** From the middle to the right for the worse, to the left for the better. */
-function changeBar(at, most) {
-  const made = element("span", "change-bar");
-  made.setAttribute("aria-hidden", "true");
-  const worse = worsening(at) ?? 0;
-  const bar = element("span", worse >= 0 ? "worse" : "better");
-  bar.style.width = `${(50 * Math.abs(worse)) / (most || 1)}%`;
-  bar.dataset.drift = appearance(at);
-  made.append(bar);
-  return made;
-}
-
-/** Go to the card of a series, on whichever page it lies. */
-function reveal(at) {
-  showTrends({ ...FIRST_TRENDS });
+/**
+ * Go to the card of a series, on whichever page it lies.
+ *
+ * @param {number} at
+ */
+export function reveal(at) {
+  showTrends(FIRST_TRENDS);
   showTrends({ page: Math.floor(chosenTrends.indexOf(at) / CARDS_A_PAGE) });
   writeAddress();
   const card = part(`trend-${at}`);
@@ -175,6 +145,7 @@ function reveal(at) {
   card.focus({ preventScroll: true });
 }
 
+/** @param {number} pages */
 function turnTrends(pages) {
   showTrends({ page: trendState.page + pages });
   writeAddress();
@@ -184,36 +155,68 @@ function turnTrends(pages) {
 /** What the address asks for; a name that no filter offers is no filter. */
 function trendsFromAddress() {
   const asked = { ...FIRST_TRENDS };
-  for (const [stated, value] of new URLSearchParams(location.hash.slice(1))) {
-    const name = stated.startsWith("trend-") ? stated.slice("trend-".length) : "";
-    if (name === "search") asked.search = value;
-    else if (name === "page") asked.page = Math.max(0, Math.trunc(Number(value)) || 0);
-    else if (name in FIRST_TRENDS && [...trendControl(name).options].some((entry) => entry.value === value)) asked[name] = value;
+  for (const [stated, value] of readAddress()) {
+    if (!stated.startsWith("trend-")) continue;
+    const name = ownName(stated);
+    const chooser = CHOOSERS.find((known) => known === name);
+    if (chooser && (chooser === "search" || offers(trendControl(chooser), value))) asked[chooser] = value;
+    if (name === "page") asked.page = pageNumber(value);
   }
   return asked;
 }
 
+/**
+ * trend-pair → pair: a name in the address, or of a control.
+ *
+ * @param {string} stated
+ */
+function ownName(stated) {
+  return stated.slice("trend-".length);
+}
+
+/** @param {Partial<TrendState>} change */
+function changeTrends(change) {
+  showTrends(change);
+  writeAddress();
+}
+
 function listenToTrends() {
-  const change = (stated) => { showTrends(stated); writeAddress(); };
-  trendForm.addEventListener("input", ({ target }) => change({ [target.name.slice("trend-".length)]: target.value }));
+  trendForm.addEventListener("input", (event) => {
+    const { name, value } = controlOf(event);
+    changeTrends({ [ownName(name)]: value });
+  });
   trendForm.addEventListener("submit", (event) => event.preventDefault());
-  part("trend-reset").addEventListener("click", () => { change({ ...NO_TREND_FILTER }); trendControl("search").focus(); });
+  part("trend-reset").addEventListener("click", () => {
+    changeTrends(NO_TREND_FILTER);
+    trendControl("search").focus();
+  });
   part("trend-previous").addEventListener("click", () => turnTrends(-1));
   part("trend-next").addEventListener("click", () => turnTrends(1));
-  part("movers").addEventListener("click", ({ target }) => {
-    const line = target.closest(".mover");
+  part("movers").addEventListener("click", (event) => {
+    const line = around(event, ".mover");
     if (line) reveal(Number(line.dataset.series));
   });
   addEventListener("hashchange", () => showTrends(trendsFromAddress()));
 }
 
 /** The address is read here and written only once others have read it too. */
-function startTrends() {
+export function startTrends() {
   showDriftCounts();
   showTrendNotes();
   showMovers();
   showTrendChoices();
   listenToTrends();
   showTrends(trendsFromAddress());
-  inAddress.push(() => Object.entries(trendState).filter(([name, value]) => value !== FIRST_TRENDS[name]).map(([name, value]) => [`trend-${name}`, value]));
+  inAddress.push(changedTrends);
+}
+
+/**
+ * What is not as it was at first, as the address states it.
+ *
+ * @returns {[name: string, value: unknown][]}
+ */
+function changedTrends() {
+  const names = /** @type {(keyof TrendState)[]} */ (Object.keys(trendState));
+  const changed = names.filter((name) => trendState[name] !== FIRST_TRENDS[name]);
+  return changed.map((name) => [`trend-${name}`, trendState[name]]);
 }

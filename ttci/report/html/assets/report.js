@@ -1,0 +1,4 @@
+// The page of a report without a history.
+import { startResults } from "./results.js";
+
+startResults();
