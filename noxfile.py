@@ -34,9 +34,15 @@ from ttci.planning.plan import Plan, plan  # noqa: E402
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 nox.needs_version = ">=2025.2"
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests"]
+
+# What installs torch: uv reads no pip.conf, which is where a machine names the torch that it has at hand.
+WITH_TORCH = "virtualenv"
+# The tests share the cores, of which each worker's torch would otherwise take every one. They start Python
+# over a thousand times: what it has compiled is kept, whatever the machine says.
+TEST_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": None}
 
 
 def declared_pairs() -> list[str]:
@@ -122,12 +128,19 @@ def pair(session: nox.Session, pair: str) -> None:
     session.run(*command, external=True)
 
 
-@nox.session
+@nox.session(venv_backend=WITH_TORCH)
 def tests(session: nox.Session) -> None:
     """Test ttci itself: [-- PYTEST ARGS]."""
     session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
-    # Each worker's torch would otherwise take every core.
-    session.run("pytest", "-n", "auto", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "-n", "auto", "--durations=20", *session.posargs, env=TEST_ENVIRONMENT)
+
+
+@nox.session
+def tests_quick(session: nox.Session) -> None:
+    """Test what needs no torch, browser, Node or ttnn: [-- PYTEST ARGS]."""
+    session.install("-e", ".[history]", *nox.project.dependency_groups(PYPROJECT, "quick"))
+    options = ("-p", "tests.quick_lane", "-n", "auto", "--durations=20")
+    session.run("pytest", *options, *session.posargs, env=TEST_ENVIRONMENT)
 
 
 @nox.session(venv_backend="none")
@@ -144,14 +157,14 @@ def lint(session: nox.Session) -> None:
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend=WITH_TORCH)
 def types(session: nox.Session) -> None:
     """Check the types, strictly."""
     session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "types"))
     session.run("mypy", "ttci", "models", "tests", "benchmarks", "noxfile.py", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend=WITH_TORCH)
 def bench(session: nox.Session) -> None:
     """Measure ttci against what people do by hand: -- NAME…, every benchmark where none is named."""
     session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "test"))

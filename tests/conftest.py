@@ -160,7 +160,17 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
+def _needs_torch() -> None:
+    """Keep a test out of the quick lane, which has no torch; tests whose file imports torch need not ask."""
+
+
+@pytest.fixture(scope="session")
+def _needs_node() -> None:
+    """Keep a test out of the quick lane, which has no Node."""
+
+
+@pytest.fixture(scope="session")
+def make_project(tmp_path_factory: pytest.TempPathFactory, _needs_torch: None) -> Callable[..., Project]:
     """Makes a project with the models and the manifest above."""
 
     def make(model: str = MODEL, manifest: str = MANIFEST) -> Project:
@@ -179,7 +189,7 @@ def project(make_project: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture(scope="session")
-def expressions(tmp_path_factory: pytest.TempPathFactory) -> Expressions:
+def expressions(tmp_path_factory: pytest.TempPathFactory, _needs_node: None) -> Expressions:
     """GitHub's own library of workflow expressions."""
     return Expressions.install(tmp_path_factory.mktemp("expressions"))
 

@@ -119,7 +119,7 @@ def test_list_loads_no_torch_no_pytest_no_ttnn() -> None:
     assert loaded & {"torch", "pytest", "_pytest", "ttnn", "numpy", "tree_sitter"} == set()
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "_needs_torch")
 def test_list_tests_imports_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--tests", "small"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -130,12 +130,13 @@ def test_list_tests_imports_the_models(capsys: pytest.CaptureFixture[str]) -> No
     assert (test["test"], test["input"]) == ("linear", "1 x 4 x 8")
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "_needs_torch")
 def test_check_counts_what_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     assert capsys.readouterr().out.splitlines() == ["small: 1 tests, 4 checks", "board: 1 tests, 4 checks"]
 
 
+@pytest.mark.usefixtures("_needs_torch")
 def test_check_names_the_mistakes_of_several_models_at_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,7 +282,7 @@ def test_report_shows_what_it_can_and_says_what_it_cannot_read(
     assert [entry["pair"] for entry in entries if entry["run"]] == ["a@cpu"]
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "_needs_torch")
 def test_doctor_says_what_each_device_lacks() -> None:
     data = json.loads(ttci("doctor", "--json").stdout)
     assert data["devices"]["cpu"] == "here"
@@ -335,6 +336,7 @@ def test_interrupt_ends_with_130_and_no_traceback(
     assert capsys.readouterr().err == "interrupted; what had finished is in the pair's run.json\n"
 
 
+@pytest.mark.usefixtures("_needs_torch")
 def test_check_and_run_warn_of_a_target_that_is_hardly_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

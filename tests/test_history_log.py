@@ -1,4 +1,7 @@
-"""``ttci history log``, ``show`` and ``explain``, as a user runs them."""
+"""``ttci history log``, ``show`` and ``explain``: what they print.
+
+They run in this process: each process would import the statistics anew, which take longer than the command.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Done, Project
+from tests.conftest import Done
 from tests.pair_folders import result_of
 from tests.recorded_runs import PAIR, identity, put, run_at, timed
+from ttci.cli.main import main
 from ttci.history.record import run_id
 from ttci.results import Run, write_run
 
@@ -26,14 +30,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ttci(folder: Path, tmp_path: Path) -> Ttci:
+def ttci(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Ttci:
     folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TTCI_CACHE", str(tmp_path / "cache"))
 
     def history(*arguments: str) -> Done:
-        project = Project(folder)
         branch = () if arguments[0] == "log" else ("--default-branch", "main")
-        source = ("--history", "folder:history", *branch)
-        return project.ttci("history", *arguments, *source, TTCI_CACHE=str(tmp_path / "cache"))
+        code = main(["history", *arguments, "--history", "folder:history", *branch])
+        printed = capsys.readouterr()
+        return Done(code, printed.out + printed.err)
 
     return history
 

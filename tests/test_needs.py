@@ -160,6 +160,7 @@ def test_variable_that_makes_ttnn_open_something_else_is_told(
     assert not any(variable in need for need in told(device(opened)))
 
 
+@pytest.mark.usefixtures("_needs_torch")
 def test_missing_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(TorchDeviceEntry(backend="torch")) == []
     monkeypatch.setattr("ttci.environment.installed_version", lambda _: None)

@@ -86,6 +86,7 @@ def test_a_skip_is_unavailable_with_its_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+@pytest.mark.usefixtures("_needs_torch")
 def test_a_failure_that_no_check_judged_is_an_error(tmp_path: Path, when: str) -> None:
     path = tmp_path / "run.json"
     recorder = recorder_at(path)
@@ -95,6 +96,7 @@ def test_a_failure_that_no_check_judged_is_an_error(tmp_path: Path, when: str) -
     assert outcomes(path)[A] == ("error", "worker 'gw0' crashed")
 
 
+@pytest.mark.usefixtures("_needs_torch")
 def test_what_was_measured_before_a_teardown_failed_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     recorder = recorder_at(path)
@@ -105,6 +107,7 @@ def test_what_was_measured_before_a_teardown_failed_is_kept(tmp_path: Path) -> N
     assert (result.outcome, result.measurements) == (Outcome.ERROR, passed(A).measurements)
 
 
+@pytest.mark.usefixtures("_needs_torch")
 def test_a_failure_stays_one_where_its_teardown_fails_too(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     recorder = recorder_at(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("_needs_torch")
 MODEL = """
 from torch import nn
 from ttci.modules import ffn, normalization

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 collect_ignore_glob = [] if find_spec("ttnn") else ["test_*.py"]
 
@@ -71,5 +72,7 @@ def n150(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
 @pytest.fixture
 def x() -> Tensor:
     """Numbers that bfloat16 holds exactly."""
+    import torch
+
     generator = torch.Generator().manual_seed(0)
     return torch.randn(1, 2, 64, 64, generator=generator).bfloat16().float()
