@@ -24,10 +24,10 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from ttci.artifacts.pair_folder import PairFolder  # noqa: E402
-from ttci.artifacts.plan_file import write_planned  # noqa: E402
 from ttci.errors import TtciError  # noqa: E402
 from ttci.manifest import load_manifest  # noqa: E402
+from ttci.manifest.identity import model_and_device  # noqa: E402
+from ttci.planning.begin import begin  # noqa: E402
 from ttci.planning.needs import TTNN_PYTHONS  # noqa: E402
 from ttci.planning.plan import Plan, plan  # noqa: E402
 
@@ -101,14 +101,12 @@ def models(session: nox.Session) -> None:
         jobs, devices, pytest_args = chosen(session.posargs)
     except TtciError as error:
         session.error(str(error))
-    write_planned(ROOT / "reports", [job.pair for job in jobs.here], jobs.not_run_here)
+    begin(ROOT / "reports", jobs, devices)
     for pair, reason in jobs.not_run_here:
         session.log(f"{pair} is not run: {reason}")
     for job in jobs.here:
         session.notify(f"pair({job.pair})", pytest_args)
     absent = [job for job in jobs.jobs if job.missing]
-    for job in jobs.absent(devices):
-        PairFolder(ROOT / "reports" / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
     if not jobs.here or (devices and absent):
         session.error("not available: " + "; ".join(f"{job.pair}: {job.missing}" for job in absent))
 
@@ -117,7 +115,7 @@ def models(session: nox.Session) -> None:
 @nox.parametrize("pair", [nox.param(pair, id=pair) for pair in declared_pairs()])
 def pair(session: nox.Session, pair: str) -> None:
     """Test one model on one device: "pair(llama3@cpu)" [-- PYTEST ARGS]."""
-    model, _, device = pair.partition("@")
+    model, device = model_and_device(pair)
     is_ttnn = load_manifest().devices[device].backend == "ttnn"
     python = environment(session, "ttnn" if is_ttnn else "torch")
     command = [python, "-m", "ttci", "run", model, "--device", device, "--", *session.posargs]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ttci.artifacts import names
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ttci"
 # A room may import the rooms before it, and its own. A new one is given its place here.
@@ -145,6 +147,36 @@ def test_no_files_import_each_other_in_a_circle_not_even_in_functions() -> None:
 def test_the_root_holds_few_modules() -> None:
     at_root = [file.stem for file in PACKAGE.glob("*.py") if not file.stem.startswith("__")]
     assert len(at_root) <= MOST_ROOT_MODULES
+
+
+def test_only_artifacts_spells_the_names_of_files() -> None:
+    spelled = {
+        value
+        for value in vars(names).values()
+        if isinstance(value, str) and value.endswith((".json", ".xml", ".txt", ".html", ".md"))
+    }
+    assert {"run.json", "junit.xml", "plan.json", "report.html"} <= spelled
+    wrong = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in FILES
+        if room_of(file) != "artifacts"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in spelled
+    ]
+    assert wrong == []
+
+
+def test_only_identity_takes_an_identity_or_a_pair_apart() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in FILES
+        if file != PACKAGE / "manifest" / "identity.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in ("partition", "rpartition", "split", "rsplit", "find", "index")
+        if node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value in ("@", "[")
+    ]
+    assert wrong == []
 
 
 def test_nobody_imports_an_edge_but_the_way_in_to_it() -> None:

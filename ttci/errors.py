@@ -24,6 +24,8 @@ class ExitCode(IntEnum):
     NOTHING_MATCHED = 5
 
 
+INTERRUPTED = 130  # what an interrupted command ends with: 128 + SIGINT, as shells have it
+
 _WORST_FIRST = (
     ExitCode.MACHINERY,
     ExitCode.BAD_INPUT,

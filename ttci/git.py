@@ -80,14 +80,20 @@ def run_git(
     except FileNotFoundError:
         raise InputError("git is not installed here; install it, or keep the history in a folder") from None
     try:
-        out, said = process.communicate(feed, timeout=most_seconds)
-    except BaseException as error:
-        _end(process)
-        if isinstance(error, subprocess.TimeoutExpired):
-            what = next(word for word in command[1:] if not word.startswith("-"))
-            raise MachineryError(f"git {what} took more than {most_seconds:g} s and was ended") from None
-        raise
+        out, said = _finished(process, feed, most_seconds)
+    except subprocess.TimeoutExpired:
+        what = next(word for word in command[1:] if not word.startswith("-"))
+        raise MachineryError(f"git {what} took more than {most_seconds:g} s and was ended") from None
     return Done(process.returncode, out, without_secrets(said.decode(errors="replace"), settings))
+
+
+def _finished(process: subprocess.Popen[bytes], feed: bytes, most_seconds: float) -> tuple[bytes, bytes]:
+    """What it printed; it is ended where it takes too long, or we are interrupted."""
+    try:
+        return process.communicate(feed, timeout=most_seconds)
+    except BaseException:
+        _end(process)
+        raise
 
 
 def git_output(folder: Path, *arguments: str) -> str | None:

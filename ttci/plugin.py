@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ttci.errors import ExitCode, InputError, TtciError, describe, text_of
+from ttci.errors import INTERRUPTED, ExitCode, InputError, TtciError, describe, text_of
 
 _SUITE = "ttci-suite"
 _CHOOSERS = {
@@ -24,7 +24,6 @@ _CHOOSERS = {
     "--test-spec": ("FILE", "test the ModuleTestSpecs of FILE"),
 }
 _MOST_SECONDS = 1e9
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,7 +67,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return _end(config, error.exit_code, str(error))
     except KeyboardInterrupt:
         print("interrupted before any check began", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     except SystemExit as error:
         what = f"the model ends the process where it is imported: SystemExit({text_of(error)})"
         return _end(config, ExitCode.BAD_INPUT, what)

@@ -16,7 +16,7 @@ from ttci.errors import ExitCode, MachineryError, encodable
 from ttci.files import write_whole
 
 SCHEMA = 1
-DEFAULT_TOLERANCE = 0.05  # a fraction of the target
+DEFAULT_TARGET_TOLERANCE = 0.05  # a fraction of the target
 _LOST = "process_lost"  # in a result's config
 _ROUNDING = 1e-9  # of a limit: 5.355 meets a target of 5.1 at 5 %, though 5.1 * 1.05 < 5.355 in binary
 
@@ -86,7 +86,7 @@ class Measurement(_Record):
     statistic: str = "value"
     samples: tuple[float, ...] = ()
     target: float | None = None
-    tolerance: float = DEFAULT_TOLERANCE
+    tolerance: float = DEFAULT_TARGET_TOLERANCE
     verdict: Verdict = Verdict.NO_TARGET
     capacity: float | None = None  # of what is measured: how much of it the device has
     reruns: tuple[float, ...] = ()  # values of further runs, made to confirm this one

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError
 from ttci.manifest import Manifest, Pair
+from ttci.manifest.identity import model_and_device
 from ttci.planning.plan import Job, Plan, plan
 
 
@@ -33,7 +34,7 @@ def choose(manifest: Manifest, words: Sequence[str], devices: Sequence[str]) -> 
     """
     models = [word for word in words if "@" not in word]
     named = [(tuple(models), tuple(devices))] if models or not words else []
-    named += [((model,), (device,)) for model, _, device in (word.partition("@") for word in words) if device]
+    named += [((model,), (device,)) for model, device in map(model_and_device, words) if device]
     mistakes = [f'"{word}" is no pair; write it as model@device' for word in words if word.endswith("@")]
     choices, errors = [], []
     for each_models, each_devices in named:

@@ -16,6 +16,7 @@ from ttci.action import history
 from ttci.action.choice import Choice, choose, here, left_out
 from ttci.action.files import commands_stopped, print_error, write_outputs
 from ttci.action.inputs import Inputs
+from ttci.artifacts import names
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.plan_file import write_planned
 from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
@@ -82,7 +83,7 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
     run_code: what the run ended with, if this is the report of one.
     """
     folder = inputs.report_dir
-    made = folder / "report.json"
+    made = folder / names.REPORT
     made.unlink(missing_ok=True)
     command = [sys.executable, "-m", "ttci", "report", str(folder), "--out", str(folder)]
     access = history.access(inputs, os.environ)
@@ -104,8 +105,8 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
             "slower": found.history.counts.get("slower", 0) if found.history else "",
             "history": access,
             "report-dir": folder,
-            "junit": _if_there(folder / "junit.xml"),
-            "benchmark-json": _if_there(folder / "benchmark.json"),
+            "junit": _if_there(folder / names.JUNIT),
+            "benchmark-json": _if_there(folder / names.BENCHMARK),
             "artifact-name": inputs.artifact_name,
             "exit-code": int(ends_with),
         }

@@ -11,11 +11,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ttci.artifacts import names
 from ttci.artifacts.bounded import read_bounded
 from ttci.errors import ExitCode, MachineryError, encodable
 from ttci.files import write_whole
-
-FILE_NAME = "ended.json"
 
 
 class Ended(BaseModel):
@@ -37,7 +36,7 @@ def write_ended(folder: Path, pair: str, exit_code: int, reason: str) -> None:
     code = exit_code if is_known else ExitCode.MACHINERY  # well, or failed, is none without results
     ended = Ended.model_validate({"pair": encodable(pair), "exit_code": code, "reason": encodable(reason)})
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE_NAME, [ended.model_dump_json(by_alias=True)])
+    write_whole(folder / names.ENDED, [ended.model_dump_json(by_alias=True)])
 
 
 def read_ended(path: Path) -> Ended:

@@ -11,14 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ttci.artifacts import ended, plan_file
+from ttci.artifacts import names
 from ttci.errors import InputError, MachineryError
 from ttci.manifest import Pair
 
 MOST_FOLDERS = 100_000  # that are looked into below one folder
-_RESULTS = ("run.json", ended.FILE_NAME)
-_OTHER_FILES = ("log.txt", "junit.xml", "benchmark.json")
-_PARTS_OF_A_PAIR = ("spread", "alone", "again")  # folders of a run that was killed: no pairs of their own
+_RESULTS = (names.RUN, names.ENDED)
+_OTHER_FILES = (names.LOG, names.JUNIT, names.BENCHMARK)
+_PARTS_OF_A_PAIR = (*names.PARTS, names.AGAIN)  # folders of a run that was killed: no pairs of their own
 
 
 @dataclass
@@ -55,7 +55,7 @@ def look_below(root: Path) -> Found:
         is_pair = _has_results(folder, files, folders) or _left_nothing_else(folder, root, files)
         found.pairs += [folder] if is_pair else []
         found.pairs += [link for link in map(folder.joinpath, sorted(folders)) if _is_link_to_pair(link)]
-        found.plans += [folder / plan_file.FILE_NAME] if plan_file.FILE_NAME in files else []
+        found.plans += [folder / names.PLAN] if names.PLAN in files else []
         passed_over = _PARTS_OF_A_PAIR if is_pair else ()
         folders[:] = sorted(inside for inside in folders if inside[0] != "." and inside not in passed_over)
     found.pairs = _without_artifacts(found.pairs)
@@ -80,9 +80,9 @@ def _has_results(folder: Path, *inside: Collection[str]) -> bool:
 def _left_nothing_else(folder: Path, root: Path, files: Sequence[str]) -> bool:
     """Whether this is a pair's whose run left no result: by its name or its log, where `ttci run` writes."""
     is_near = folder == root or root in (folder.parent, folder.parent.parent)
-    if not is_near and not (folder.parent / plan_file.FILE_NAME).exists():
+    if not is_near and not (folder.parent / names.PLAN).exists():
         return False
-    return pair_named(folder) is not None or (folder != root and "log.txt" in files)
+    return pair_named(folder) is not None or (folder != root and names.LOG in files)
 
 
 def _is_link_to_pair(folder: Path) -> bool:

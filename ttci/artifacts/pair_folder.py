@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttci.artifacts import ended
+from ttci.artifacts import ended, names
 from ttci.errors import ExitCode, MachineryError
 from ttci.results import Run, read_run
 
@@ -20,32 +20,33 @@ class PairFolder:
     @property
     def junit(self) -> Path:
         """As pytest writes it."""
-        return self.path / "junit.xml"
+        return self.path / names.JUNIT
 
     @property
     def benchmark(self) -> Path:
         """As pytest-benchmark writes it."""
-        return self.path / "benchmark.json"
+        return self.path / names.BENCHMARK
 
     @property
     def run(self) -> Path:
         """Every result, as `ttci.results` describes it."""
-        return self.path / "run.json"
+        return self.path / names.RUN
 
     @property
     def log(self) -> Path:
         """What the processes of the pair printed."""
-        return self.path / "log.txt"
+        return self.path / names.LOG
 
     @property
     def ended(self) -> Path:
         """Why there is no run.json, where there is none."""
-        return self.path / ended.FILE_NAME
+        return self.path / names.ENDED
 
     @property
     def parts(self) -> tuple[PairFolder, PairFolder]:
         """The files of the two parts of a pair with workers, while they run."""
-        return PairFolder(self.path / "spread"), PairFolder(self.path / "alone")
+        spread, alone = names.PARTS
+        return PairFolder(self.path / spread), PairFolder(self.path / alone)
 
     def read_run(self) -> Run | None:
         """What run.json holds; None where it is not there or cannot be read."""
@@ -57,14 +58,8 @@ class PairFolder:
     def clear(self) -> None:
         """Remove what an earlier run left, so that it cannot be taken for this one's."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (
-            self.junit,
-            self.benchmark,
-            self.run,
-            self.log,
-            self.ended,
-            *self.path.glob(".run.json.*"),
-        ):
+        left = [self.path / name for name in names.PAIR_FILES]
+        for file in [*left, *self.path.glob(f".{names.RUN}.*")]:
             file.unlink(missing_ok=True)
 
     def leave_unavailable(self, pair: str, reason: str) -> None:

@@ -13,12 +13,12 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ttci.artifacts import names
 from ttci.artifacts.bounded import read_bounded
 from ttci.errors import InputError, MachineryError, quoted
 from ttci.files import write_whole
 from ttci.manifest import Pair
 
-FILE_NAME = "plan.json"
 SCHEMA = 1
 
 
@@ -66,9 +66,9 @@ def write_planned(
         pairs=tuple(map(str, pairs)),
         left_out=tuple(LeftOut(pair=str(pair), reason=reason or "") for pair, reason in left_out),
     )
-    path = folder / FILE_NAME
+    path = folder / names.PLAN
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{FILE_NAME}.lock"):
+    with FileLock(folder / f".{names.PLAN}.lock"):
         with suppress(MachineryError):  # it is not there yet, or torn
             own = read_planned(path) | own
         write_whole(path, [own.model_dump_json(by_alias=True, indent=2)])

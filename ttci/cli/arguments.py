@@ -201,6 +201,13 @@ def _add_history(subparsers: Subparsers) -> None:
         help="newest runs of a pair that keep them; %(default)s",
     )
 
+    _add_history_import(actions)
+
+    site = _history_action(actions, "site", "a static page of every series, for GitHub Pages")
+    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR")
+
+
+def _add_history_import(actions: Subparsers) -> None:
     importing = _history_action(actions, "import", "take over the history that another tool has kept")
     importing.add_argument("--format", choices=IMPORT_FORMATS, required=True)
     importing.add_argument(
@@ -212,9 +219,6 @@ def _add_history(subparsers: Subparsers) -> None:
     importing.add_argument(
         "--device", default="unknown", metavar="NAME", help="where the file names no device"
     )
-
-    site = _history_action(actions, "site", "a static page of every series, for GitHub Pages")
-    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR")
 
 
 def _history_action(actions: Subparsers, name: str, help_text: str) -> argparse.ArgumentParser:

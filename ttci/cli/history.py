@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from argparse import Namespace
@@ -10,34 +9,27 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ttci.artifacts import ended
+from ttci.artifacts import names
 from ttci.artifacts.bounded import check_readable
 from ttci.artifacts.find import pair_folders, pair_named
 from ttci.cli import history_text as text
-from ttci.drift.judgement import SeriesDrift
-from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, did_you_mean, quoted
+from ttci.cli.history_lookup import Lookup, run_in_reports
+from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, did_you_mean
 from ttci.history import record
 from ttci.history.add import add_runs, reason_against
 from ttci.history.baseline import MOST_POINTS
 from ttci.history.commits import Commits
 from ttci.history.compact import compact as compact_store
 from ttci.history.compact import compact_when_due
-from ttci.history.index.index import Index, StoredRun, updated_index
+from ttci.history.index.index import Index, updated_index
 from ttci.history.series import Series
-from ttci.history.stores import chosen_store
+from ttci.history.stores import chosen_store, history_settings
 from ttci.history.stores.protocol import Store
 from ttci.manifest import Pair
-from ttci.results import Outcome, Run, read_run
+from ttci.results import Run, read_run
 from ttci.text.one_line import one_line
 
 _MOST_PROBLEMS = 200  # of a file that is imported: more say nothing new
-_MOST_NAMED = 3  # checks, as an example
-_ENDED = {
-    Outcome.PASSED: "passed",
-    Outcome.FAILED: "failed",
-    Outcome.ERROR: "ended in an error",
-    Outcome.UNAVAILABLE: "was unavailable",
-}
 
 
 def store_of(options: Namespace) -> Store:
@@ -46,8 +38,6 @@ def store_of(options: Namespace) -> Store:
     Raises:
         InputError: none is named, it is turned off, or it is no history.
     """
-    from ttci.report.read_history import history_settings
-
     store = chosen_store(options.history, options.manifest)
     if store is not None:
         return store
@@ -120,9 +110,9 @@ def _run_to_keep(folder: Path) -> Iterator[Run]:
     Raises:
         MachineryError: it cannot be read, or history does not keep it; the text says why.
     """
-    path = folder / "run.json"
+    path = folder / names.RUN
     if not path.exists() and not path.is_symlink():
-        if (folder / ended.FILE_NAME).exists():
+        if (folder / names.ENDED).exists():
             return
         raise MachineryError(f"{folder}: the run left no run.json; its log.txt says why")
     check_readable(path, folder)
@@ -177,7 +167,6 @@ def _say(lines: Iterable[str]) -> None:
 def site(options: Namespace) -> ExitCode:
     """Write a page of every series, the newest run of each pair judged, that works wherever it lies."""
     from ttci.report.html.trends import write_site
-    from ttci.report.read_history import history_settings
     from ttci.report.whole_history import view_of_history
 
     store = store_of(options)
@@ -215,15 +204,16 @@ def show(options: Namespace) -> ExitCode:
     store = store_of(options)
     with updated_index(store) as index:
         _say(index.notes())
-        series = _series_of(index, options.id)
+        lookup = _lookup(store, index, options)
+        series = lookup.series()
         if series:
             points = {entry: index.points(entry, MOST_POINTS + 1) for entry in series}
             if options.json:
                 print(text.checks_json(points))
             else:
-                print(text.checks_text(points, MOST_POINTS, _steps(store, index, options)))
+                print(text.checks_text(points, MOST_POINTS, _change_points(lookup)))
         else:
-            run = _run_with(index, options.id)
+            run = lookup.run()
             figures = index.figures(run)
             print(text.figures_json(run, figures) if options.json else text.run_text(run, figures))
     return ExitCode.OK
@@ -232,130 +222,36 @@ def show(options: Namespace) -> ExitCode:
 def explain(options: Namespace) -> ExitCode:
     """Why each figure of a check is called what it is called."""
     store = store_of(options)
-    branch = _default_branch(options)
     with updated_index(store) as index:
         _say(index.notes())
-        _refuse_a_run(index, options.id)
+        lookup = _lookup(store, index, options)
+        lookup.refuse_a_run()
         in_reports = options.reports is not None
-        runs = _runs_in_reports(options) if in_reports else _newest_runs(store, index, options.id, branch)
-        found = _judged(runs, index, options, branch)
+        runs = [run_in_reports(options.reports, options.id)] if in_reports else lookup.newest_runs()
+        found = lookup.judged(runs)
         if not found:
-            raise _not_measured(index, options.id, runs)
+            raise lookup.not_measured(runs)
         print("\n\n".join(map(text.explanation, found)))
     return ExitCode.OK
 
 
-def _default_branch(options: Namespace) -> str | None:
-    from ttci.report.read_history import history_settings
-
-    stated = history_settings(options.manifest).default_branch
-    return options.default_branch or stated or Commits(Path.cwd()).default_branch()
+def _lookup(store: Store, index: Index, options: Namespace) -> Lookup:
+    settings = history_settings(options.manifest)
+    return Lookup(store, index, options.id, settings, _default_branch(options))
 
 
-def _judged(
-    runs: Iterable[Run], index: Index, options: Namespace, branch: str | None
-) -> tuple[SeriesDrift, ...]:
-    """The figures of the check, judged in the first of the runs that is compared with any of them."""
-    from ttci.drift.compare import view_of
-    from ttci.report.read_history import history_settings
-
-    smallest = history_settings(options.manifest).smallest_change
-    views = (view_of([run], index, Path.cwd(), branch, smallest, only=[options.id]) for run in runs)
-    return next((view.series for view in views if view.series), ())
-
-
-def _steps(store: Store, index: Index, options: Namespace) -> dict[Series, set[str]]:
-    """By series the ids of the runs at which the judge sees another level begin; none where it is absent."""
-    branch = _default_branch(options)
+def _change_points(lookup: Lookup) -> dict[Series, set[str]]:
+    """None where what judges them is absent, which is said."""
     try:
-        judged = _judged(_newest_runs(store, index, options.id, branch), index, options, branch)
+        return lookup.change_points()
     except MachineryError as error:
         _say([f"change points are not shown: {error}"])
         return {}
-    return {
-        entry.series: {entry.window[position].run_id for position in entry.judgement.change_points}
-        for entry in judged
-    }
 
 
-def _refuse_a_run(index: Index, identity: str) -> None:
-    """Say which checks a run has, where it is a run that is named."""
-    runs = index.runs_with_id(identity) if identity else []
-    if not runs:
-        return
-    checks = list(dict.fromkeys(series.identity for series, _ in index.figures(runs[0])))
-    named = " or ".join(map(quoted, checks[:_MOST_NAMED])) or "none, as that run measured nothing"
-    raise InputError(
-        f"{quoted(identity)} is a run; explain takes the identity of a check, of that run {named}"
-    )
-
-
-def _not_measured(index: Index, identity: str, runs: Iterable[Run]) -> NothingMatchedError:
-    """That a check of the runs has no figure, or that there is no such check."""
-    for run in map(record.recorded, runs):
-        result = next((result for result in run.results if result.id == identity), None)
-        if result and not result.measurements:
-            which = f"in the run of {run.started:%Y-%m-%d %H:%M} UTC it {_ENDED[result.outcome]}"
-            return NothingMatchedError(
-                f"{quoted(identity)} measures nothing that a history compares; {which}"
-            )
-    return _unknown(index, identity)
-
-
-def _runs_in_reports(options: Namespace) -> list[Run]:
-    """The run of the check's pair below the folder that is named."""
-    pair = options.id.partition("/")[0]
-    folders = [folder for folder in pair_folders(options.reports) if (folder / "run.json").exists()]
-    runs = [read_run(folder / "run.json") for folder in folders]
-    found = [run for run in runs if run.pair == pair]
-    if not found:
-        advice = did_you_mean(pair, {run.pair for run in runs})
-        raise NothingMatchedError(f"{options.reports}: no run of {quoted(pair)} there; {advice}")
-    return found[:1]
-
-
-def _series_of(index: Index, identity: str) -> list[Series]:
-    pair = identity.partition("/")[0]
-    return [series for series in index.series([pair]) if series.identity == identity]
-
-
-def _run_with(index: Index, prefix: str) -> StoredRun:
-    runs = index.runs_with_id(prefix)
-    if len(runs) > 1:
-        ids = ", ".join(run.run_id for run in runs)
-        raise InputError(f"{quoted(prefix)} is the begin of several runs: {ids} …; write more of it")
-    if not runs:
-        raise _unknown(index, prefix)
-    return runs[0]
-
-
-def _unknown(index: Index, identity: str) -> NothingMatchedError:
-    if index.is_empty():
-        return NothingMatchedError(f"no history yet: {index.source} holds no run")
-    known = {series.identity for series in index.series(index.pairs())}
-    what = f"{quoted(identity)}: {index.source} holds no such check, and no run of that id"
-    return NothingMatchedError(f"{what}; {_near(identity, known) or '`ttci history log` lists the runs'}")
-
-
-def _near(identity: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(identity, sorted(known), n=3)
-    near = near or sorted(name for name in known if identity and identity in name)[:3]
-    return f"did you mean {' or '.join(map(quoted, near))}?" if near else ""
-
-
-def _newest_runs(store: Store, index: Index, identity: str, branch: str | None) -> list[Run]:
-    """The newest run of the check's pair on the default branch, which may lack it; the newest that has it."""
-    from ttci.report.whole_history import newest_run
-
-    pair = identity.partition("/")[0]
-    if pair not in index.pairs():
-        raise _unknown(index, identity)
-    names = [newest_run(index, pair, branch).file]
-    points = [point for series in _series_of(index, identity) for point in index.points(series)]
-    if points:
-        of_check = max(points, key=lambda point: (point.branch == branch, point.started))
-        names = list(dict.fromkeys((*names, _run_with(index, of_check.run_id).file)))
-    return [record.decode(content, name) for name, content in store.read(names)]
+def _default_branch(options: Namespace) -> str | None:
+    stated = history_settings(options.manifest).default_branch
+    return options.default_branch or stated or Commits(Path.cwd()).default_branch()
 
 
 ACTIONS: dict[str, Callable[[Namespace], ExitCode]] = {

@@ -10,10 +10,8 @@ from collections.abc import Sequence
 
 from ttci.cli import arguments as command_line
 from ttci.cli import run as run_command
-from ttci.errors import ExitCode, TtciError
+from ttci.errors import INTERRUPTED, ExitCode, TtciError
 from ttci.files import print_any_text
-
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted; what had finished is in the pair's run.json", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK

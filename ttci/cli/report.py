@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ttci.artifacts import names
 from ttci.artifacts.find import is_pair_folder
 from ttci.drift.judgement import HistoryView
 from ttci.errors import ExitCode, InputError, NothingMatchedError
@@ -84,11 +85,11 @@ def _write_files(found: Report, out: Path, fail_on: str) -> Report:
     if out.is_dir() and is_pair_folder(out.absolute()):
         raise InputError(f"--out {out}: the folder of a pair, whose files stay as they are; name another")
     out.mkdir(parents=True, exist_ok=True)
-    found = write_merged_benchmarks(found, out / "benchmark.json")
-    found = write_merged_junit(found, out / "junit.xml")
-    write_whole(out / "report.json", encode_report(found, fail_on))
-    write_html(found, out / "report.html", fail_on)
-    write_whole(out / "summary.md", [render_summary(found, fail_on=fail_on)])
+    found = write_merged_benchmarks(found, out / names.BENCHMARK)
+    found = write_merged_junit(found, out / names.JUNIT)
+    write_whole(out / names.REPORT, encode_report(found, fail_on))
+    write_html(found, out / names.PAGE, fail_on)
+    write_whole(out / names.SUMMARY, [render_summary(found, fail_on=fail_on)])
     return found
 
 

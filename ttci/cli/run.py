@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
-    from ttci.artifacts.plan_file import write_planned
+    from ttci.artifacts.pair_folder import PairFolder
+    from ttci.planning.begin import begin
     from ttci.report.pairs import pair_table
-    from ttci.runner.pair import PairFolder, run_pair
+    from ttci.runner.pair import run_pair
 
     manifest = load_manifest(options.manifest)
     jobs = plan(manifest, options.models, options.devices)
     _make_folder(options.report_dir)
     print_left_out(jobs.not_run_here)
     warn(manifest.doubts(models_of(job.pair for job in jobs.here)))
-    write_planned(options.report_dir, [job.pair for job in jobs.here], jobs.not_run_here)
+    begin(options.report_dir, jobs, options.devices)
     confirming = _confirming(options)
     codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]
     if confirming:
@@ -42,8 +43,6 @@ def run(options: Namespace) -> ExitCode:
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
         print(f"\n{pair_table(runs)}")
-    for job in jobs.absent(options.devices):
-        PairFolder(options.report_dir / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
     return worst(codes + unreadable + _absent(jobs, options.devices))
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 from ttci.history.comparability import config_of, joined, machine_of
+from ttci.manifest.identity import pair_of
 from ttci.results import Run
 
 SHORT_COMMIT = 10  # characters that a person reads
@@ -26,7 +27,7 @@ class Series:
     @property
     def pair(self) -> str:
         """The pair it is measured on."""
-        return self.identity.partition("/")[0]
+        return pair_of(self.identity)
 
     def __str__(self) -> str:
         return f"{self.identity} {self.metric}"

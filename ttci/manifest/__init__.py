@@ -1,6 +1,5 @@
 """The manifest: TOML to frozen models, devices and targets; identities; selection."""
 
-from ttci.manifest.devices import built_in_devices, find_device
 from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
 from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
 from ttci.manifest.schema import (
@@ -12,7 +11,7 @@ from ttci.manifest.schema import (
     TorchDeviceEntry,
     TtnnDeviceEntry,
 )
-from ttci.manifest.select import Selection, select
+from ttci.manifest.select import Selection, built_in_devices, find_device, select
 from ttci.manifest.source import Source, parse_source
 
 __all__ = [

@@ -56,6 +56,30 @@ class Identity:
         return cls(Pair(match["model"], match["device"]), match["test"], match["check"])
 
 
+# What follows takes one apart without checking it, as a large report holds 100,000 of them.
+
+
+def pair_of(identity: str) -> str:
+    """``model@device`` of an identity."""
+    return identity.partition("/")[0]
+
+
+def check_of(identity: str) -> str:
+    """``test[check]`` of an identity, without its pair."""
+    return identity.partition("/")[2]
+
+
+def test_of(identity: str) -> str:
+    """``model@device/test`` of an identity, without its check."""
+    return identity.rpartition("[")[0]
+
+
+def model_and_device(pair: str) -> tuple[str, str]:
+    """Both names of a pair."""
+    model, _, device = pair.partition("@")
+    return model, device
+
+
 def fits_as_test_name(name: str) -> bool:
     """Whether `name` can stand in an identity: printable, no brackets, no ``::``."""
     return not _UNFIT_FOR_A_TEST_NAME.search(name)

@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,12 @@ class Manifest:
 
 def load_manifest(path: Path = DEFAULT_PATH) -> Manifest:
     """Read and check the manifest at `path`; raises InputError with all that is wrong."""
-    text = _read(path)
+    return _loaded(path, Path() if path.is_absolute() else Path.cwd(), _read(path))
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: Path, _from: Path, text: str) -> Manifest:
+    """Checked once a process, however many of its parts ask for the same text."""
     try:
         return _checked(path, text, _parse(path, text))
     except RecursionError:

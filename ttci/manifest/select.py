@@ -1,4 +1,4 @@
-"""Which pairs a choice of models and devices means."""
+"""What names mean: the pairs of a choice, and a device, which needs no manifest where it is built in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from ttci.errors import InputError, NothingMatchedError, did_you_mean, quoted
 from ttci.manifest.identity import Pair
 from ttci.manifest.load import Manifest
+from ttci.manifest.schema import TorchDeviceEntry, TtnnDeviceEntry
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,20 @@ def _nothing(manifest: Manifest, models: Sequence[str], left_out: Sequence[tuple
         return "\n".join(["nothing matched", *(f"{pair} is {reason}" for pair, reason in left_out)])
     there_is = "; ".join(f"{m} runs on {', '.join(manifest.models[m].devices)}" for m in models)
     return f"nothing matched; {there_is or f'{manifest.path} lists no models'}"
+
+
+def built_in_devices() -> dict[str, TorchDeviceEntry | TtnnDeviceEntry]:
+    """The devices that need no manifest."""
+    return {
+        "cpu": TorchDeviceEntry(backend="torch"),
+        "cuda": TorchDeviceEntry(backend="torch", target="cuda"),
+        "wormhole_b0": TtnnDeviceEntry(backend="ttnn", target="silicon", board="n150"),
+    }
+
+
+def find_device(name: str, manifest: Manifest | None) -> TorchDeviceEntry | TtnnDeviceEntry:
+    """The device of that name in `manifest`, else the built-in one; InputError where there is none."""
+    known = built_in_devices() | (manifest.devices if manifest else {})
+    if name not in known:
+        raise InputError(f"unknown device {quoted(name)}; {did_you_mean(name, known)}")
+    return known[name]

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttci.artifacts import ended
+from ttci.artifacts import ended, names
 from ttci.artifacts.bounded import check_readable
 from ttci.artifacts.find import Found, look_below, pair_named
 from ttci.artifacts.plan_file import LeftOut, Planned, read_planned
@@ -176,7 +176,7 @@ def _read(root: Path, folder: Path, left_bytes: int) -> tuple[PairReport, int]:
     if not folder.resolve().is_relative_to(root.resolve()):
         return entry.having(Problem(f"{folder}: leads out of {quoted(str(root))}; it is not read")), 0
     entry = _with_end(entry, folder)
-    path = folder / "run.json"
+    path = folder / names.RUN
     if not path.exists() and not path.is_symlink():
         return entry if entry.problems else entry.having(_left_none(folder)), 0
     try:
@@ -200,9 +200,9 @@ def _with_run(entry: PairReport, folder: Path, run: Run) -> PairReport:
     try:
         pair = str(Pair.parse(run.pair))
     except InputError as error:
-        raise MachineryError(f"{folder / 'run.json'}: {error}") from None
+        raise MachineryError(f"{folder / names.RUN}: {error}") from None
     if pair_named(folder) not in (None, pair):
-        raise MachineryError(f"{folder / 'run.json'}: the run of another pair, {pair}")
+        raise MachineryError(f"{folder / names.RUN}: the run of another pair, {pair}")
     entry = replace(entry, pair=pair, run=run)
     if run.finished is None:
         entry = entry.having(Problem(f"{folder}: the run never finished; its log.txt says why"))
@@ -214,7 +214,7 @@ def _left_none(folder: Path) -> Problem:
 
 
 def _with_end(entry: PairReport, folder: Path) -> PairReport:
-    path = folder / ended.FILE_NAME
+    path = folder / names.ENDED
     if not path.exists():
         return entry
     try:

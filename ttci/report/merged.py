@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttci.artifacts import names
 from ttci.artifacts.bounded import read_bounded
 from ttci.artifacts.junit import case_of, problem_case
 from ttci.errors import MachineryError
@@ -43,7 +44,7 @@ def write_merged_benchmarks(report: Report, path: Path) -> Report:
     head: dict[str, Any] = {}
     encoded: list[str] = []
     problems: dict[Path, Problem] = {}
-    for folder, file in _files(report, "benchmark.json"):
+    for folder, file in _files(report, names.BENCHMARK):
         try:
             document = _benchmarks(file, folder)
             encoded.append(json.dumps(document.pop("benchmarks"), allow_nan=False)[1:-1])
@@ -159,7 +160,7 @@ def _is_encodable(value: object) -> bool:
 
 def _suites_of(entry: PairReport) -> tuple[list[_EncodedSuite], Problem | None]:
     """The pair's own suites, or where they are missing or know less than run.json, those made from it."""
-    file = entry.folder / "junit.xml" if entry.folder else None
+    file = entry.folder / names.JUNIT if entry.folder else None
     if file is None or entry.folder is None or not _is_there(file):
         return _made_from_run(entry), None
     try:

@@ -12,10 +12,8 @@ from pathlib import Path
 
 from ttci.drift.judgement import HistoryView
 from ttci.errors import InputError, TtciError
-from ttci.history.stores import chosen_store
+from ttci.history.stores import chosen_store, history_settings
 from ttci.history.stores.protocol import Store
-from ttci.manifest.load import load_manifest
-from ttci.manifest.schema import HistoryEntry
 from ttci.report.collect import Report
 from ttci.results import Run
 
@@ -69,8 +67,3 @@ def _history(runs: Sequence[Run], store: Store, default_branch: str | None, mani
     except Exception as error:  # noqa: BLE001  # a bug in the judging of history is none of what was run
         notes = (*store.notes, f"not read, for a bug of ttci: {type(error).__name__}: {error}")
     return HistoryView(store.source, notes=notes)
-
-
-def history_settings(manifest: Path) -> HistoryEntry:
-    """What the manifest says under [history]; its defaults where there is no such file."""
-    return load_manifest(manifest).history if manifest.exists() else HistoryEntry.model_construct()

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from ttci.artifacts import names
 from ttci.artifacts.benchmark_json import complete_benchmarks
 from ttci.artifacts.ended import write_ended
 from ttci.artifacts.junit import merge_junit, write_junit
@@ -80,7 +81,7 @@ def rerun(
         MachineryError: nor is its lock.
     """
     folder = PairFolder(report_dir.absolute() / str(pair))
-    again = PairFolder(folder.path / "again")
+    again = PairFolder(folder.path / names.AGAIN)
     again.clear()
     chosen = again.path / "checks.txt"
     chosen.write_text("\n".join(identities), encoding="utf-8")

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from ttci.artifacts.ended import FILE_NAME, Ended, read_ended, write_ended
+from ttci.artifacts import names
+from ttci.artifacts.ended import Ended, read_ended, write_ended
 from ttci.artifacts.junit import write_junit
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.unfinished import ended_by_itself, explain_end, is_any_running, timed_out, unfinished_in
@@ -90,7 +91,7 @@ class PairProcesses:
     @property
     def _ended(self) -> Path:
         """Where a process says why it came to no result."""
-        return Path(self.log.name).with_name(FILE_NAME)
+        return Path(self.log.name).with_name(names.ENDED)
 
     @property
     def _device(self) -> TorchDeviceEntry | TtnnDeviceEntry:

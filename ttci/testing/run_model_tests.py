@@ -7,13 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttci.errors import TtciError
+from ttci.errors import INTERRUPTED, TtciError
 from ttci.files import print_any_text
 from ttci.results import Result, exit_code
 from ttci.testing.choice import Request, choose
 from ttci.testing.runner import run_choice
-
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     print(f"\n{results}")
     return exit_code(results)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ttci.manifest import Target, TestTargets
-from ttci.results import DEFAULT_TOLERANCE, Measurement, judge
+from ttci.results import DEFAULT_TARGET_TOLERANCE, Measurement, judge
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class BoundTargets:
         target, binds = self._target(measurement.name)
         if target is None:
             return measurement
-        tolerance = DEFAULT_TOLERANCE if target.tolerance is None else target.tolerance
+        tolerance = DEFAULT_TARGET_TOLERANCE if target.tolerance is None else target.tolerance
         update = {"target": target.value, "tolerance": tolerance}
         return judge(measurement.model_copy(update=update), binds=binds)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
+from ttci.manifest.identity import test_of
 from ttci.tests.arguments import identity_in
 
 
@@ -20,7 +21,7 @@ class TestByTest(LoadGroupScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         identity = identity_in(nodeid)
-        return identity.rpartition("[")[0] if identity else str(super()._split_scope(nodeid))
+        return test_of(identity) if identity else str(super()._split_scope(nodeid))
 
     def remove_node(self, node: Any) -> str | None:
         """Take a worker out; a check that killed it has had its turn, the others run elsewhere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ttci.artifacts import names
 from ttci.history import record
 from ttci.history.importing.files import files_of, read_text
 from ttci.history.importing.source import Source
@@ -19,7 +20,7 @@ def files(path: Path) -> list[Path]:
 
 
 def _is_run(file: Path) -> bool:
-    return file.name == "run.json" or record.is_file_name("/".join(file.parts[-_PARTS_OF_A_NAME:]))
+    return file.name == names.RUN or record.is_file_name("/".join(file.parts[-_PARTS_OF_A_NAME:]))
 
 
 def read(path: Path, source: Source) -> Iterator[Run]:  # noqa: ARG001  # it says itself where it is from

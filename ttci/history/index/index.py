@@ -2,37 +2,29 @@
 
 It is made from the files alone and kept in the cache: `update` reads those that are new,
 drops those that are gone, and looks again at bad ones, which somebody may have repaired.
-Whoever deletes it loses time only. Several processes may use
-it at once. It keeps SQLite's rollback journal, as the faster write-ahead log is not for
-caches on a network's file system.
+Whoever deletes it loses time only. Several processes may use it at once.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from ttci.errors import MachineryError
-from ttci.files import plain_cache_errors
 from ttci.history.add import MOST_AHEAD
+from ttci.history.index.database import DamagedIndexError, Database
 from ttci.history.index.ingest import read_files
-from ttci.history.index.tables import TABLES, VERSION, from_microseconds, remove_file, to_microseconds
+from ttci.history.index.tables import from_microseconds, remove_file, to_microseconds
 from ttci.history.series import Point, Series
 from ttci.history.stores.protocol import Store, store_folder
 
 _BATCH = 64  # files a transaction: others wait no longer
 _MOST_BAD = 200  # files that are read again each time
-_WAIT_S = 60.0  # for another process's transaction
-_PAGES = "PRAGMA cache_size = -65536"  # 64 MiB: a run touches a page of each of its series
 
 _RUNS = (
     "SELECT runs.id, run_id, file, pairs.text, started, commits.text, branches.text, hosts.text, "
@@ -80,10 +72,6 @@ class StoredRun:
         )
 
 
-class DamagedIndexError(MachineryError):
-    """The index's file was damaged; it is thrown away, and the next `Index` is made anew."""
-
-
 class Index:
     """The runs, series and points of a store.
 
@@ -99,14 +87,11 @@ class Index:
         self.source = source
         self.path = path
         self._store_notes: list[str] = []
-        with plain_cache_errors(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):  # nobody throws away what another has just made
-                self._connection = _opened(path)
+        self._database = Database(path)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> Index:
         return self
@@ -121,21 +106,21 @@ class Index:
         """
         self._store_notes = store.notes
         there = set(names)
-        gone = {name for (name,) in self._rows("SELECT name FROM files")} - there
+        gone = {name for (name,) in self._database.rows("SELECT name FROM files")} - there
         if gone:
-            with self._transaction():
+            with self._database.transaction() as connection:
                 for name in sorted(gone):
-                    remove_file(self._connection, name)
+                    remove_file(connection, name)
         new = sorted(there - self._not_to_read())
         for start in range(0, len(new), _BATCH):
             batch = list(store.read(new[start : start + _BATCH]))
-            with self._transaction():
-                read_files(self._connection, batch)
+            with self._database.transaction() as connection:
+                read_files(connection, batch)
 
     def _not_to_read(self) -> set[str]:
         """The files that are known, without the newest bad ones."""
-        known = {name for (name,) in self._rows("SELECT name FROM files")}
-        bad = self._rows("SELECT name FROM files WHERE problem IS NOT NULL AND same_as IS NULL")
+        known = {name for (name,) in self._database.rows("SELECT name FROM files")}
+        bad = self._database.rows("SELECT name FROM files WHERE problem IS NOT NULL AND same_as IS NULL")
         newest_first = sorted(
             (name for (name,) in bad), key=lambda name: name.rpartition("/")[2], reverse=True
         )
@@ -143,9 +128,9 @@ class Index:
 
     def notes(self, now: datetime | None = None) -> list[str]:
         """What is to be said of the store, and of files that are left out, a sentence each."""
-        rows = self._rows("SELECT name, problem FROM files WHERE problem IS NOT NULL ORDER BY name")
+        rows = self._database.rows("SELECT name, problem FROM files WHERE problem IS NOT NULL ORDER BY name")
         limit = _latest(now)
-        ahead = self._rows(f"{_RUNS} WHERE started > ? ORDER BY file", [limit])
+        ahead = self._database.rows(f"{_RUNS} WHERE started > ? ORDER BY file", [limit])
         notes = {name: f"{name}: left out: {problem}" for name, problem in rows}
         for run in map(_run, ahead):
             what = f"its clock was ahead: it says {run.started:%Y-%m-%d %H:%M} UTC; it is no baseline"
@@ -154,7 +139,7 @@ class Index:
 
     def pairs(self, patterns: Iterable[str] = ()) -> list[str]:
         """The pairs of which there are runs, sorted; those that match a glob, all where there is none."""
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT text FROM strings WHERE EXISTS (SELECT 1 FROM runs WHERE pair = strings.id) ORDER BY text"
         )
         wanted = list(patterns) or ["*"]
@@ -162,7 +147,7 @@ class Index:
 
     def is_empty(self) -> bool:
         """Whether there is no run."""
-        return not self._rows("SELECT 1 FROM runs LIMIT 1")
+        return not self._database.rows("SELECT 1 FROM runs LIMIT 1")
 
     def runs(self, pairs: Sequence[str] | None = None, most: int = -1) -> list[StoredRun]:
         """The newest runs, newest first; of these pairs, of all where None; every one where `most` is -1."""
@@ -194,7 +179,7 @@ class Index:
         """Every series of these pairs, sorted."""
         found: list[Series] = []
         for pair in pairs:
-            rows = self._rows(
+            rows = self._database.rows(
                 f"SELECT identity, metric, unit, direction FROM series WHERE pair = ({_ID}) AND EXISTS "
                 "(SELECT 1 FROM lines JOIN points ON line = lines.id WHERE series = series.id)",
                 [pair],
@@ -204,7 +189,7 @@ class Index:
 
     def points(self, series: Series, most: int = -1) -> list[Point]:
         """The newest points of a series, whatever the branch and the circumstances, oldest first."""
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT points.run, strings.text, value, target, reruns FROM series "
             "JOIN lines ON lines.series = series.id JOIN points ON line = lines.id "
             "JOIN strings ON strings.id = circumstances "
@@ -217,7 +202,7 @@ class Index:
 
     def figures(self, run: StoredRun) -> list[tuple[Series, Point]]:
         """What a run has measured, sorted by series."""
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT identity, metric, unit, direction, text, value, target, reruns FROM points "
             "JOIN lines ON lines.id = line JOIN series ON series.id = lines.series "
             "JOIN strings ON strings.id = circumstances WHERE run = ?",
@@ -227,7 +212,7 @@ class Index:
 
     def lines(self, pair: str) -> dict[Series, dict[str, int]]:
         """The lines of a pair: by series and circumstances, their numbers."""
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT identity, metric, unit, direction, text, lines.id FROM series "
             "JOIN lines ON lines.series = series.id JOIN strings ON strings.id = circumstances "
             f"WHERE pair = ({_ID})",
@@ -254,12 +239,11 @@ class Index:
         """
         number, circumstances = line
         found: list[Point] = []
-        with self._checked():
-            rows = self._connection.execute(
-                "SELECT run, value, target, reruns FROM points WHERE line = ? "
-                f"AND branch = ({_ID}) AND started BETWEEN ? AND ? ORDER BY started DESC",
-                [number, branch or "", *map(to_microseconds, times)],
-            )
+        query = (
+            "SELECT run, value, target, reruns FROM points WHERE line = ? "
+            f"AND branch = ({_ID}) AND started BETWEEN ? AND ? ORDER BY started DESC"
+        )
+        with self._database.cursor(query, [number, branch or "", *map(to_microseconds, times)]) as rows:
             while len(found) < most and (batch := rows.fetchmany(most)):
                 found += [
                     runs[run].point(circumstances, value, target, reruns)
@@ -273,31 +257,7 @@ class Index:
         return self._runs("WHERE runs.id IN (SELECT value FROM json_each(?))", chosen)
 
     def _runs(self, condition: str, *values: Any) -> list[StoredRun]:
-        return [_run(row) for row in self._rows(f"{_RUNS} {condition}", values)]
-
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._checked():
-            return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._checked():
-            self._connection.execute("BEGIN IMMEDIATE")
-            with self._connection:
-                yield
-
-    @contextmanager
-    def _checked(self) -> Iterator[None]:
-        """Throw the index away where it is damaged, and say so; not where another process holds it."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise MachineryError(f"the index {self.path}: {error}; it can be deleted at any time") from None
-        except sqlite3.DatabaseError as error:
-            self.close()
-            _remove(self.path)
-            what = f"the index {self.path} was damaged ({error}) and is thrown away"
-            raise DamagedIndexError(f"{what}; run the command again, which makes it anew") from None
+        return [_run(row) for row in self._database.rows(f"{_RUNS} {condition}", values)]
 
 
 def updated_index(store: Store) -> Index:
@@ -328,48 +288,6 @@ def _updated(store: Store, names: Sequence[str]) -> Index:
 
 
 _ID = "SELECT id FROM strings WHERE text = ?"
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    try:
-        return _connected(path) or _made_anew(path)
-    except sqlite3.Error as error:
-        raise MachineryError(f"the index {path}: {error}; it can be deleted at any time") from None
-
-
-def _connected(path: Path) -> sqlite3.Connection | None:
-    """A connection to an index of this version; None where there is no such file, or it is something else."""
-    connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.execute(_PAGES)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.OperationalError:
-        connection.close()
-        raise
-    except sqlite3.DatabaseError:  # torn, or no database
-        version, names = None, set()
-    if version == VERSION and "points" in names:
-        return connection
-    connection.close()
-    return None
-
-
-def _made_anew(path: Path) -> sqlite3.Connection:
-    _remove(path)
-    connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
-    connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-    connection.close()
-    made = _connected(path)
-    if made is None:
-        raise MachineryError(f"the index {path} could not be made")
-    return made
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def _latest(now: datetime | None) -> int:

@@ -10,6 +10,7 @@ from ttci.history.stores.branch import BranchStore
 from ttci.history.stores.folder import FolderStore
 from ttci.history.stores.protocol import Store
 from ttci.manifest import load_manifest
+from ttci.manifest.schema import HistoryEntry
 
 
 def open_store(source: str, repository: Path) -> Store | None:
@@ -40,7 +41,10 @@ def chosen_store(source: str | None, manifest: Path) -> Store | None:
     """
     if source is not None:
         return open_store(source, Path.cwd())
-    loaded = load_manifest(manifest) if manifest.exists() else None
-    if loaded is None or loaded.history.store is None:
-        return None
-    return open_store(loaded.history.store, loaded.folder.absolute())
+    stated = history_settings(manifest).store
+    return open_store(stated, manifest.parent.absolute()) if stated is not None else None
+
+
+def history_settings(manifest: Path) -> HistoryEntry:
+    """What the manifest says under [history]; its defaults where there is no such file."""
+    return load_manifest(manifest).history if manifest.exists() else HistoryEntry.model_construct()

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ttci.artifacts import names
+from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.findings import missed_targets, ratio_to_limit
 from ttci.report.html.columns import MOST_CHARACTERS, Texts, columns_of, encoded, json_of, number
@@ -105,7 +107,7 @@ def _order(row: _Row) -> tuple[int, float]:
 
 
 def _pair(entry: PairReport, folder: Path, facts: Texts) -> dict[str, Any]:
-    model, _, device = entry.pair.partition("@")
+    model, device = model_and_device(entry.pair)
     run = entry.run
     return {
         "model": model,
@@ -119,7 +121,7 @@ def _pair(entry: PairReport, folder: Path, facts: Texts) -> dict[str, Any]:
 
 def _link(entry: PairReport, folder: Path) -> str | None:
     """Where the log lies, as an address relative to the page; None where there is none."""
-    log = entry.folder / "log.txt" if entry.folder else None
+    log = entry.folder / names.LOG if entry.folder else None
     if log is None or not log.is_file():
         return None
     return quote(os.fsencode(os.path.relpath(log.absolute(), folder.absolute())))

@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.history.series import Point
+from ttci.manifest.identity import check_of
 from ttci.report.drift_text import badness, counts_of, worst_first
 from ttci.report.html.columns import Texts, columns_of, json_of, number
 from ttci.results import Drift
@@ -104,7 +105,7 @@ def _series_columns(
     series = [row.entry.series for row in rows]
     judged = [row.entry.judgement for row in rows]
     yield "pair", (str(texts.position(entry.pair)) for entry in series)
-    yield "check", (str(texts.position(entry.identity.partition("/")[2])) for entry in series)
+    yield "check", (str(texts.position(check_of(entry.identity))) for entry in series)
     yield "metric", (str(texts.position(entry.metric)) for entry in series)
     yield "unit", (str(texts.position(entry.unit)) for entry in series)
     yield "higher", (str(int(entry.direction == "higher")) for entry in series)

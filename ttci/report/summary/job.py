@@ -1,7 +1,7 @@
 """The summary of a job in GitHub's markdown: the verdict first, then what failed, then the rest.
 
 GitHub loses a summary above 1 MiB as a whole, so it is cut at whole rows, and each part
-says what it leaves out. What failed has first call on the room.
+says what it leaves out. What failed has first call on the budget.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import heading, verdict_line
 from ttci.report.findings import Finding, Rank, findings, ratio_to_limit
 from ttci.report.summary import markdown
-from ttci.report.summary.budget import FULL, Room, say_left_out
+from ttci.report.summary.budget import FULL, Budget, say_left_out
 from ttci.report.summary.history import add_history
 from ttci.results import Outcome, Result
 from ttci.text.measurement import describe_briefly
@@ -30,29 +31,29 @@ _END = "\n</details>\n\n"
 def render_summary(report: Report, most_bytes: int = MOST_BYTES, fail_on: str = "failure") -> str:
     """The summary of `report` in at most this many bytes of UTF-8; `fail_on` is one of `FAIL_ON`."""
     note_bytes = max(0, min(_NOTE_BYTES, most_bytes))
-    room = Room(most_bytes - note_bytes, note_bytes)
+    budget = Budget(most_bytes - note_bytes, note_bytes)
     ranked = findings(report)
-    _add_verdict(room, report, fail_on)
-    _add_failures(room, [finding for finding in ranked if finding.rank.fails])
+    _add_verdict(budget, report, fail_on)
+    _add_failures(budget, [finding for finding in ranked if finding.rank.fails])
     if report.history:
-        add_history(room, report.history)
-    _add_matrix(room, report)
-    _add_others(room, report, [finding for finding in ranked if finding.rank in _OTHERS])
-    _add_details(room, report)
-    return "".join(room.parts)
+        add_history(budget, report.history)
+    _add_matrix(budget, report)
+    _add_others(budget, report, [finding for finding in ranked if finding.rank in _OTHERS])
+    _add_details(budget, report)
+    return "".join(budget.parts)
 
 
-def _add_verdict(room: Room, report: Report, fail_on: str) -> None:
+def _add_verdict(budget: Budget, report: Report, fail_on: str) -> None:
     said = heading(report, fail_on)
-    room.add(f"## {_ICONS.get(said, '❌')} ttci: {said}\n\n{verdict_line(report, fail_on)}\n\n")
+    budget.add(f"## {_ICONS.get(said, '❌')} ttci: {said}\n\n{verdict_line(report, fail_on)}\n\n")
 
 
-def _add_failures(room: Room, failing: Sequence[Finding]) -> None:
+def _add_failures(budget: Budget, failing: Sequence[Finding]) -> None:
     if not failing:
         return
     head = "### What failed\n\n" + markdown.head(["", "what", "why", "against its limit"])
-    taken = room.add_table(head, map(_failure_row, failing), share=0.8)
-    say_left_out(room, len(failing) - taken, "failures")
+    taken = budget.add_table(head, map(_failure_row, failing), share=0.8)
+    say_left_out(budget, len(failing) - taken, "failures")
 
 
 def _failure_row(finding: Finding) -> str:
@@ -63,14 +64,13 @@ def _failure_row(finding: Finding) -> str:
     return markdown.row([icon, what, markdown.text(finding.text), ratio])
 
 
-def _add_matrix(room: Room, report: Report) -> None:
+def _add_matrix(budget: Budget, report: Report) -> None:
     """A table of model by device."""
     cells: dict[tuple[str, str], list[PairReport]] = defaultdict(list)
     for entry in report.pairs:
-        model, _, device = entry.pair.rpartition("@")
-        cells[model, device].append(entry)
+        cells[model_and_device(entry.pair)].append(entry)
     left_out = {entry.pair: entry.reason for entry in report.left_out}
-    named = [*cells, *(tuple(pair.rpartition("@")[::2]) for pair in left_out)]
+    named = [*cells, *map(model_and_device, left_out)]
     models, devices = sorted({model for model, _ in named}), sorted({device for _, device in named})
     rows = (
         markdown.row(
@@ -82,8 +82,8 @@ def _add_matrix(room: Room, report: Report) -> None:
         for model in models
     )
     head = "### Models and devices\n\n" + markdown.head(["model", *map(markdown.text, devices)])
-    taken = room.add_table(head, rows, share=0.5)
-    say_left_out(room, len(models) - taken, "models")
+    taken = budget.add_table(head, rows, share=0.5)
+    say_left_out(budget, len(models) - taken, "models")
 
 
 def _cell(entries: Sequence[PairReport] | None, reason: str | None) -> str:
@@ -104,7 +104,7 @@ def _ratios(result: Result) -> Iterator[float]:
             yield ratio
 
 
-def _add_others(room: Room, report: Report, others: Sequence[Finding]) -> None:
+def _add_others(budget: Budget, report: Report, others: Sequence[Finding]) -> None:
     """What does not fail and is not silent: what is unavailable, left out, or better than its target."""
     rows = [_other_row(finding) for finding in others]
     rows += [
@@ -115,8 +115,8 @@ def _add_others(room: Room, report: Report, others: Sequence[Finding]) -> None:
         return
     what = "unavailable, left out, or better than the target"
     head = f"<details><summary>{len(rows):,} {what}</summary>\n\n"
-    taken = room.add_table(head + markdown.head(["", "what", "why"]), rows, end=_END, share=0.3)
-    say_left_out(room, len(rows) - taken, "rows")
+    taken = budget.add_table(head + markdown.head(["", "what", "why"]), rows, end=_END, share=0.3)
+    say_left_out(budget, len(rows) - taken, "rows")
 
 
 def _other_row(finding: Finding) -> str:
@@ -124,32 +124,32 @@ def _other_row(finding: Finding) -> str:
     return markdown.row([word, markdown.text(finding.identity), markdown.text(finding.text)])
 
 
-def _add_details(room: Room, report: Report) -> None:
+def _add_details(budget: Budget, report: Report) -> None:
     """Every check, folded by pair; those of the pairs that do not end well first."""
     entries = sorted(
         (entry for entry in report.pairs if entry.results), key=lambda e: (not e.exit_code, e.pair)
     )
     for index, entry in enumerate(entries, start=1):
-        if not _add_pair(room, entry):
-            say_left_out(room, len(entries) - index, "pairs")
+        if not _add_pair(budget, entry):
+            say_left_out(budget, len(entries) - index, "pairs")
             return
 
 
-def _add_pair(room: Room, entry: PairReport) -> bool:
+def _add_pair(budget: Budget, entry: PairReport) -> bool:
     """One pair's checks; whether all of them fitted."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in entry.outcomes.items())
     head = f"<details><summary>{markdown.text(entry.pair)}: {counts}</summary>\n\n"
     head += markdown.head(["test", "check", "outcome", "seconds", "measured"])
     messages = [message for message in map(_message, entry.results) if message]
-    inside = Room(room.left_bytes - len(_END), 0)
+    inside = Budget(budget.left_bytes - len(_END), 0)
     taken = inside.add_table(head, map(_result_row, entry.results))
     if not taken:
-        room.note(f"**{markdown.text(entry.pair)} is left out here**; {FULL}.\n\n")
+        budget.note(f"**{markdown.text(entry.pair)} is left out here**; {FULL}.\n\n")
         return False
     unsaid = sum(not inside.add(message) for message in messages)
-    room.add("".join([*inside.parts, _END]))
-    say_left_out(room, len(entry.results) - taken, "checks of this pair")
-    say_left_out(room, unsaid, "messages of this pair")
+    budget.add("".join([*inside.parts, _END]))
+    say_left_out(budget, len(entry.results) - taken, "checks of this pair")
+    say_left_out(budget, unsaid, "messages of this pair")
     return taken == len(entry.results) and not unsaid
 
 

@@ -1,0 +1,12 @@
+"""The names of the files that runs and reports leave: nothing else of ttci spells them."""
+
+from __future__ import annotations
+
+# Of a pair, in reports/<model>@<device>/.
+RUN, JUNIT, BENCHMARK, LOG, ENDED = "run.json", "junit.xml", "benchmark.json", "log.txt", "ended.json"
+PAIR_FILES = (RUN, JUNIT, BENCHMARK, LOG, ENDED)
+PARTS = ("spread", "alone")  # folders of a pair with workers, while it runs
+AGAIN = "again"  # the folder of what is measured once more
+# Of many pairs: what was planned, beside their folders; and what a report says of them.
+PLAN = "plan.json"
+REPORT, PAGE, SUMMARY = "report.json", "report.html", "summary.md"
