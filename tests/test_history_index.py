@@ -345,6 +345,12 @@ def test_circumstances_leave_out_what_is_no_bar() -> None:
     )
 
 
+def test_a_field_that_this_ttci_does_not_know_parts_no_history() -> None:
+    run = run_at(1)
+    other = run_at(2, timed(config={"seed": 7, "layout": {"tile": 32}}), rig="b", room={"celsius": 21.5})
+    assert circumstances(run) == circumstances(other)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -14,11 +14,17 @@ from typing import Any
 from ttci.results import Fidelity, Result, Run
 
 _SEPARATOR = "; "
-# Of a result's config: where and how it was declared, not what was measured.
-_NOT_OF_THE_FIGURE = frozenset(
-    ("module", "cut_from", "not_cut", "cache_cut_from", "tolerance", "declared_at", "targets_at")
-)
-_KEYS = {"input_shape": "shape", "decode_cache_length": "cache"}  # in fewer letters
+# What counts of a result's config, by the word for it here. All else only informs: a field that a newer
+# ttci, or a user's own device, writes must not part a history from what is measured today.
+_CONFIG_THAT_COUNTS = {
+    "cache": "decode_cache_length",
+    "dtype": "dtype",
+    "kernel": "kernel",
+    "process_lost": "process_lost",
+    "shape": "input_shape",
+}
+# The same of a run's environment, on a device of torch; for others, `machine_of` says it.
+_ENVIRONMENT_THAT_COUNTS = ("cpu", "cores", "threads", "products")
 _WHERE_ABSENT = {"products": "native"}  # what it means that a key is not there
 _VERSIONS = ("torch", "ttnn", "firmware", "driver", "python", "ttci")
 _MAJOR_AND_MINOR = re.compile(r"\d+\.\d+")
@@ -36,7 +42,7 @@ def machine_of(run: Run) -> str:
     """
     known = run.environment
     if run.fidelity is Fidelity.REFERENCE:
-        parts = {key: known.get(key) for key in ("cpu", "cores", "threads", "products")}
+        parts = {key: known.get(key) for key in _ENVIRONMENT_THAT_COUNTS}
         parts["torch"] = _line(known.get("torch"))
     else:
         parts = {"fidelity": str(run.fidelity), "ttnn": _line(known.get("ttnn"))}
@@ -47,8 +53,8 @@ def machine_of(run: Run) -> str:
 
 def config_of(result: Result) -> str:
     """The part that is the result's own: its shape, its dtype, the kernel."""
-    kept = {_KEYS.get(key, key): value for key, value in result.config.items()}
-    return _SEPARATOR.join(_parts({key: kept[key] for key in sorted(kept) if key not in _NOT_OF_THE_FIGURE}))
+    counting = {word: result.config.get(key) for word, key in _CONFIG_THAT_COUNTS.items()}
+    return _SEPARATOR.join(_parts(counting))
 
 
 def versions_of(run: Run) -> str:
