@@ -16,11 +16,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ttci.artifacts import names
 from ttci.catalog.units import is_time, time_factor
 from ttci.environment import installed_version
 from ttci.results import Measurement, Result, Run
 
-_SUITE_ID = "ttci/tests/test_checks.py"  # as it stands in node ids
 _MOST_IQRS = 1.5  # beyond a quartile, by Tukey, before a round counts as an outlier
 
 
@@ -80,7 +80,7 @@ def _entry(result: Result) -> dict[str, Any] | None:
     return {
         "group": None,
         "name": result.id,
-        "fullname": f"{_SUITE_ID}::{result.id}",
+        "fullname": f"{names.SUITE}::{result.id}",
         "params": None,
         "param": None,
         "extra_info": {"identity": result.id} | ({} if timed.steady is None else {"steady": timed.steady}),

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttci.artifacts import names
 from ttci.results import Outcome, Result, Run
 
 if TYPE_CHECKING:
     from junitparser import TestCase
     from junitparser.junitparser import FinalResult
 
-_CLASS_NAME = "ttci.tests.test_checks"  # as pytest names the suite's file
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -48,7 +48,7 @@ def case_of(result: Result) -> TestCase:
     """A result as a case."""
     from junitparser import Error, Failure, Skipped, TestCase
 
-    case = TestCase(_legal(result.id), _CLASS_NAME, result.seconds)
+    case = TestCase(_legal(result.id), names.SUITE_MODULE, result.seconds)
     kinds = {Outcome.FAILED: Failure, Outcome.ERROR: Error, Outcome.UNAVAILABLE: Skipped}
     if result.outcome in kinds:
         case.result = [_described(kinds[result.outcome], result.message)]
@@ -59,7 +59,7 @@ def problem_case(name: str, text: str, *, is_error: bool) -> TestCase:
     """A case that stands for what is missing of a pair."""
     from junitparser import Error, Skipped, TestCase
 
-    case = TestCase(_legal(name), _CLASS_NAME, 0.0)
+    case = TestCase(_legal(name), names.SUITE_MODULE, 0.0)
     case.result = [_described(Error if is_error else Skipped, text)]
     return case
 

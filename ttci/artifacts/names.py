@@ -10,3 +10,6 @@ AGAIN = "again"  # the folder of what is measured once more
 # Of many pairs: what was planned, beside their folders; and what a report says of them.
 PLAN = "plan.json"
 REPORT, PAGE, SUMMARY = "report.json", "report.html", "summary.md"
+# The file of every check in node ids of pytest and class names of JUnit, wherever ttci is installed.
+SUITE = "ttci/tests/test_checks.py"
+SUITE_MODULE = "ttci.tests.test_checks"

@@ -6,11 +6,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-SUITE = Path(__file__).with_name("test_checks.py")
-SUITE_ID = "ttci/tests/test_checks.py"  # as it stands in node ids, wherever ttci is installed
+from ttci.artifacts import names
 
-_NAMES = frozenset({PurePosixPath(SUITE_ID), PurePosixPath(SUITE_ID).parent})
-_DOTTED_NAMES = frozenset({"ttci.tests", "ttci.tests.test_checks"})  # with --pyargs
+SUITE = Path(__file__).with_name("test_checks.py")
+
+_NAMES = frozenset({PurePosixPath(names.SUITE), PurePosixPath(names.SUITE).parent})
+_DOTTED_NAMES = frozenset({"ttci.tests", names.SUITE_MODULE})  # with --pyargs
 
 
 def add_suite(config: pytest.Config) -> None:
@@ -31,7 +32,7 @@ def add_suite(config: pytest.Config) -> None:
 def identity_in(nodeid: str) -> str:
     """The identity of the check that has this node id; empty where it is not the suite's."""
     path, _, name = nodeid.partition("::")
-    return name if path == SUITE_ID else ""
+    return name if path == names.SUITE else ""
 
 
 def _located(argument: str, config: pytest.Config) -> str:

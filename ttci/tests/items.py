@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from ttci.artifacts import names
 from ttci.results import Result
 from ttci.testing.judge import Case
-from ttci.tests.arguments import SUITE_ID
 
 CASE: pytest.StashKey[Case] = pytest.StashKey()
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
@@ -18,7 +18,7 @@ class SuiteModule(pytest.Module):
     """The suite's file, with the same node id on every machine, wherever ttci is installed."""
 
     def __init__(self, **arguments: Any) -> None:
-        fixed: Any = SUITE_ID  # a str to pytest 8, coerced by pytest 9
+        fixed: Any = names.SUITE  # a str to pytest 8, coerced by pytest 9
         super().__init__(nodeid=fixed, **arguments)
 
 
