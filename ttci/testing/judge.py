@@ -18,7 +18,7 @@ from ttci.devices.protocol import Capability, NoImplementationError
 from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
 from ttci.modules.kernels import Kernel
-from ttci.results import Measurement, Outcome, Result, Verdict, encodable_in
+from ttci.results import Config, Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
 from ttci.testing.gradient_problem import NotDifferentiableError
 from ttci.testing.input_trial import origin_of_input
@@ -145,7 +145,7 @@ def _result(
         outcome=outcome,
         seconds=time.perf_counter() - start,
         message=encodable(message),
-        config=encodable_in(_config(case, outcome)),
+        config=Config.model_validate(encodable_in(_config(case, outcome))),
         measurements=tuple(measurements),
     )
 
