@@ -28,7 +28,7 @@ from ttci.history.add import add_runs
 from ttci.history.index.index import updated_index
 from ttci.history.record import encode, file_name, recorded
 from ttci.history.stores.folder import FolderStore
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run, write_run
+from ttci.results import Config, Environment, Fidelity, Measurement, Outcome, Result, Run, write_run
 
 PAIR = "llama3@n150"
 SIZES = {10_000: (100, 100), 100_000: (100, 1_000), 1_000_000: (1_000, 1_000)}  # runs, benchmarks
@@ -160,14 +160,14 @@ def _run(number: int, benchmarks: int, rounds: int) -> Run:
         fidelity=Fidelity.SILICON,
         started=started,
         finished=started + timedelta(minutes=5),
-        environment={
-            "host": f"rack{number % 3}",
-            "ttnn": "0.81.1",
-            "boards": "n150",
-            "firmware": "19.2.0.0",
-            "git_commit": f"{number:040x}",
-            "git_branch": "main",
-        },
+        environment=Environment(
+            host=f"rack{number % 3}",
+            ttnn="0.81.1",
+            boards="n150",
+            firmware="19.2.0.0",
+            git_commit=f"{number:040x}",
+            git_branch="main",
+        ),
         results=tuple(_result(benchmark, draw, rounds) for benchmark in range(benchmarks)),
     )
     return recorded(run)
@@ -186,7 +186,7 @@ def _result(benchmark: int, draw: random.Random, rounds: int) -> Result:
         check="performance",
         outcome=Outcome.PASSED,
         seconds=0.5,
-        config={"input_shape": [1, 128, 4096], "dtype": "bfloat16"},
+        config=Config(input_shape=[1, 128, 4096], dtype="bfloat16"),
         measurements=(latency,),
     )
 

@@ -28,7 +28,7 @@ from ttci.history.add import add_runs
 from ttci.history.record import decode
 from ttci.history.stores import open_store
 from ttci.history.stores.clone import OwnRepository, Pushed
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run
+from ttci.results import Environment, Fidelity, Measurement, Outcome, Result, Run
 
 PROCESSES, RUNS = 20, 50
 ALONE = 50
@@ -119,7 +119,7 @@ def _run(index: int, number: int) -> Run:
         fidelity=Fidelity.SILICON,
         started=started,
         finished=started + timedelta(seconds=30),
-        environment={"host": f"host{index}"},
+        environment=Environment(host=f"host{index}"),
         results=(result,),
     )
 

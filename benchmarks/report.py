@@ -28,7 +28,17 @@ from pathlib import Path
 
 from ttci.artifacts.benchmark_json import complete_benchmarks
 from ttci.artifacts.junit import write_junit
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run, judge, write_run
+from ttci.results import (
+    Config,
+    Environment,
+    Fidelity,
+    Measurement,
+    Outcome,
+    Result,
+    Run,
+    judge,
+    write_run,
+)
 
 BOUND = 1.5
 MOST_MEGABYTES = 600
@@ -84,7 +94,7 @@ def _write_pair(reports: Path, index: int) -> None:
         fidelity=Fidelity.SILICON,
         started=now,
         finished=now,
-        environment={"host": "a host", "cpu": "a processor"},
+        environment=Environment(host="a host", cpu="a processor"),
         results=tuple(
             _result(pair, f"layer_{test}", check, is_bad=test == 0)
             for test in range(TESTS)
@@ -105,12 +115,12 @@ def _result(pair: str, test: str, check: str, *, is_bad: bool) -> Result:
         outcome=Outcome.FAILED if is_bad else Outcome.PASSED,
         seconds=0.5,
         message="the correlation 0.97 is below 0.999" if is_bad else "",
-        config={
-            "module": "MultiHeadAttention",
-            "input_shape": [1, 128, 4096],
-            "dtype": "bfloat16",
-            "declared_at": "models/llama3/model.py:59",
-        },
+        config=Config(
+            module="MultiHeadAttention",
+            input_shape=[1, 128, 4096],
+            dtype="bfloat16",
+            declared_at="models/llama3/model.py:59",
+        ),
         measurements=_measurements(check, is_bad=is_bad),
     )
 

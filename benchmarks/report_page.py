@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.browser import Page, chromium
 from ttci.report.collect import PairReport, Report
 from ttci.report.html.report import write_html
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run, judge
+from ttci.results import Config, Environment, Fidelity, Measurement, Outcome, Result, Run, judge
 
 MOST_SECONDS = 1.0  # of a filter, and of a sort
 PAIRS, TESTS, ROUNDS, REPETITIONS = 500, 50, 20, 5
@@ -68,7 +68,7 @@ def _pair(index: int) -> PairReport:
         fidelity=Fidelity.SILICON,
         started=now,
         finished=now,
-        environment={"host": "a host"},
+        environment=Environment(host="a host"),
         results=results,
     )
     return PairReport(pair, run=run)
@@ -83,7 +83,7 @@ def _result(pair: str, test: int, check: str) -> Result:
         outcome=Outcome.FAILED if is_bad else Outcome.PASSED,
         seconds=0.5,
         message=f"the correlation of {pair} is below 0.999" if is_bad else "",
-        config={"module": "MultiHeadAttention", "input_shape": [1, 128, 4096], "declared_at": f"m.py:{test}"},
+        config=Config(module="MultiHeadAttention", input_shape=[1, 128, 4096], declared_at=f"m.py:{test}"),
         measurements=(_latency(test),) if check == "performance" else (),
     )
 

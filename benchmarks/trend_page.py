@@ -23,7 +23,7 @@ from ttci.history.series import Point, Series
 from ttci.report.collect import PairReport, Report
 from ttci.report.html.report import write_html
 from ttci.report.html.trends import write_site
-from ttci.results import Drift, Fidelity, Measurement, Outcome, Result, Run
+from ttci.results import Drift, Environment, Fidelity, Measurement, Outcome, Result, Run
 
 MOST_SECONDS = 2.0  # from the navigation to the first chart
 MOST_FILTER_SECONDS = 1.0
@@ -131,7 +131,7 @@ def _pair(pair: str, entries: list[SeriesDrift]) -> PairReport:
         fidelity=Fidelity.SILICON,
         started=STARTED,
         finished=STARTED,
-        environment={"host": "rack7"},
+        environment=Environment(host="rack7"),
         results=tuple(_result(entry) for entry in entries if entry.current),
     )
     return PairReport(pair, run=run)

@@ -9,7 +9,17 @@ from typing import Any
 
 from ttci.artifacts.benchmark_json import complete_benchmarks
 from ttci.artifacts.junit import write_junit
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run, judge, write_run
+from ttci.results import (
+    Config,
+    Environment,
+    Fidelity,
+    Measurement,
+    Outcome,
+    Result,
+    Run,
+    judge,
+    write_run,
+)
 
 STARTED = datetime(2026, 11, 22, 10, 0, tzinfo=timezone.utc)
 MANIFEST_LINE = "models_manifest.toml:88"
@@ -61,7 +71,7 @@ def result_of(
         outcome=outcome,
         seconds=1.5,
         message=message,
-        config={"declared_at": MODEL_LINE, "dtype": "bfloat16"} | config,
+        config=Config(declared_at=MODEL_LINE, dtype="bfloat16") | config,
         measurements=tuple(measurements),
     )
 
@@ -90,7 +100,7 @@ def run_of(
         fidelity=fidelity,
         started=STARTED,
         finished=STARTED + timedelta(minutes=2) if is_finished else None,
-        environment={"host": "rack7", "git_commit": "abc123", "git_branch": "main", "cpu": "EPYC"},
+        environment=Environment(host="rack7", git_commit="abc123", git_branch="main", cpu="EPYC"),
         results=results or (result_of(pair),),
     )
 

@@ -9,17 +9,11 @@ from typing import Any
 
 from ttci.history.record import encode, file_name, recorded
 from ttci.history.stores.folder import FolderStore
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run
+from ttci.results import Config, Environment, Fidelity, Measurement, Outcome, Result, Run
 
 PAIR = "llama3@cpu"
 FIRST = datetime(2026, 3, 1, tzinfo=timezone.utc)
-ENVIRONMENT = {
-    "host": "rack7",
-    "cpu": "EPYC 7763",
-    "cores": 4,
-    "torch": "2.13.0",
-    "git_branch": "main",
-}
+ENVIRONMENT = Environment(host="rack7", cpu="EPYC 7763", cores=4, torch="2.13.0", git_branch="main")
 
 
 def identity(test: str = "attention", pair: str = PAIR) -> str:
@@ -43,7 +37,7 @@ def timed(
         check="performance",
         outcome=outcome,
         seconds=1.0,
-        config={"input_shape": [1, 128, 4096], "dtype": "bfloat16", **(config or {})},
+        config=Config(input_shape=[1, 128, 4096], dtype="bfloat16") | (config or {}),
         measurements=tuple(latency),
     )
 

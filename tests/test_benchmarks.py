@@ -14,7 +14,7 @@ import pytest
 from pytest_benchmark.stats import Stats
 
 from ttci.artifacts.benchmark_json import complete_benchmarks, stats_of
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run
+from ttci.results import Environment, Fidelity, Measurement, Outcome, Result, Run
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -34,7 +34,7 @@ def timed(name: str, *milliseconds: float) -> Result:
 
 def run_of(*results: Result) -> Run:
     now = datetime.now(timezone.utc)
-    environment = {"cpu": "a processor", "git_commit": "abc"}
+    environment = Environment(cpu="a processor", git_commit="abc")
     return Run(
         pair="tiny@cpu",
         model="tiny",

@@ -13,7 +13,7 @@ import pytest
 from ttci import __version__
 from ttci.cli import listing
 from ttci.cli.main import main
-from ttci.results import Fidelity, Outcome, Result, Run, write_run
+from ttci.results import Environment, Fidelity, Outcome, Result, Run, write_run
 
 MODEL = """
 from torch import nn
@@ -81,7 +81,7 @@ def leave_run(folder: Path, pair: str, outcome: Outcome) -> Path:
         fidelity=Fidelity.REFERENCE,
         started=now,
         finished=now,
-        environment={},
+        environment=Environment(),
         results=(result,),
     )
     write_run(folder / pair / "run.json", run)

@@ -337,7 +337,7 @@ class TestPytestBenchmark:
         assert imports("pytest-benchmark", STORAGE, model="m", device="cpu") == ExitCode.OK
         [run] = kept()
         assert run.started == datetime(2026, 1, 3, 12, 0, 0, 123456, tzinfo=timezone.utc)
-        assert run.environment == {
+        assert run.environment.as_dict() == {
             "host": "rack7",
             "cpu": "AMD EPYC 7763 64-Core Processor",
             "cores": 4,

@@ -15,7 +15,7 @@ from ttci.errors import InputError, MachineryError
 from ttci.history import record
 from ttci.history.stores import chosen_store, open_store
 from ttci.history.stores.folder import FolderStore
-from ttci.results import Fidelity, Measurement
+from ttci.results import Config, Fidelity, Measurement
 
 NAME = "runs/llama3@n150/2026-03/20260301T120100-{}.json"
 
@@ -29,7 +29,7 @@ def test_record_holds_figures_and_no_messages_or_places() -> None:
     result = result_of("a@b", message="wrong", measurements=[latency(4.0)], targets_at={"latency_ms": "x:1"})
     [kept] = record.recorded(run_of("a@b", result)).results
     assert kept.message == ""
-    assert kept.config == {"dtype": "bfloat16"}
+    assert kept.config == Config(dtype="bfloat16")
     assert kept.measurements == result.measurements
 
 

@@ -11,7 +11,16 @@ import pytest
 from ttci.artifacts.unfinished import explain_end, is_unfinished, unfinished_in
 from ttci.errors import MachineryError
 from ttci.manifest import Pair
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run, read_run, write_run
+from ttci.results import (
+    Environment,
+    Fidelity,
+    Measurement,
+    Outcome,
+    Result,
+    Run,
+    read_run,
+    write_run,
+)
 from ttci.tests import recorder as recorder_module
 from ttci.tests.recorder import Recorder
 
@@ -213,7 +222,7 @@ def run_of(*results: Result) -> Run:
         fidelity=Fidelity.REFERENCE,
         started=recorder._started,
         finished=None,
-        environment={},
+        environment=Environment(),
         results=results,
     )
 

@@ -20,7 +20,7 @@ from ttci.artifacts.plan_file import write_planned
 from ttci.report.collect import collect
 from ttci.report.html import columns, report_data
 from ttci.report.html.report import write_html
-from ttci.results import Fidelity, Measurement, Outcome, Run, Verdict
+from ttci.results import Environment, Fidelity, Measurement, Outcome, Run, Verdict
 
 HOSTILE = (
     "<script>window.pwned = 1</script>",
@@ -368,7 +368,7 @@ def test_hostile_names_stay_text(page: Page, show: Callable[..., Path], text: st
     strange = Measurement(name=text, value=1.0, unit=text, statistic=text, samples=(1.0, 2.0), target=2.0)
     pair = "llama3@n150"
     run = run_of(pair, result_of(pair, text, text, Outcome.FAILED, text, [strange], **{text: text}))
-    show(run.model_copy(update={"environment": {text: text, "git_branch": text, "git_commit": text}}))
+    show(run.model_copy(update={"environment": Environment(git_branch=text, git_commit=text) | {text: text}}))
     open_row(page)
     assert page.one(".name").get_property("textContent") == text
     assert page.one(".details .message").get_property("textContent") == text

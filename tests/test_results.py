@@ -14,6 +14,8 @@ import pytest
 from ttci.errors import ExitCode, MachineryError
 from ttci.report.pairs import pair_table
 from ttci.results import (
+    Config,
+    Environment,
     Fidelity,
     Measurement,
     Outcome,
@@ -56,7 +58,7 @@ def run_of(*results: Result) -> Run:
         fidelity=Fidelity.REFERENCE,
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
         finished=None,
-        environment={"host": "h", "torch": None},
+        environment=Environment(host="h", torch=None),
         results=results,
     )
 
@@ -149,6 +151,36 @@ def test_a_run_that_knows_nothing_of_steadiness_is_read_and_not_marked(
     assert (figure.steady, figure.seconds) == (None, None)
 
 
+@pytest.mark.parametrize("part", ["environment", "config"])
+def test_a_field_that_this_ttci_does_not_know_is_kept(tmp_path: Path, part: str) -> None:
+    data = json.loads(run_of(result()).model_dump_json(by_alias=True))
+    known: dict[str, Any] = {"environment": data["environment"], "config": data["results"][0]["config"]}
+    known[part] |= {"rig": {"slot": [3, None]}, "celsius": 21.5}
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(data))
+    write_run(path, read_run(path))
+    assert json.loads(path.read_bytes()) == data
+
+
+def test_what_nobody_gave_is_not_written_and_what_is_not_there_is() -> None:
+    assert Environment(host="h", torch=None).model_dump() == {"host": "h", "torch": None}
+    assert result().model_dump()["config"] == {}
+
+
+def test_a_fact_is_found_by_its_name_in_the_file() -> None:
+    config = Config(dtype="bfloat16", input_shape=[1, 2]) | {"rig": "b"}
+    assert (config.dtype, config["input_shape"], config["rig"]) == ("bfloat16", [1, 2], "b")
+    assert ("rig" in config, "kernel" in config, config.get("kernel", 0)) == (True, False, 0)
+    assert config.without("rig", "dtype") == Config(input_shape=[1, 2])
+
+
+def test_a_known_fact_of_another_type_is_said_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(_broken(environment={"cores": "many"}))
+    with pytest.raises(MachineryError, match=r"not a run\.json: environment\.cores: .* valid integer"):
+        read_run(path)
+
+
 def test_file_has_the_published_keys(tmp_path: Path) -> None:
     write_run(tmp_path / "run.json", run_of(result(Outcome.PASSED, judge(measured(5.0, 5.0), binds=True))))
     data = json.loads((tmp_path / "run.json").read_text())
@@ -213,7 +245,7 @@ def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     write_run(path, run_of())
-    unwritable = run_of(result()).model_copy(update={"environment": {"host": object()}})
+    unwritable = run_of(result()).model_copy(update={"environment": Environment() | {"rig": object()}})
     with pytest.raises(ValueError, match="serialize"):
         write_run(path, unwritable)
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]

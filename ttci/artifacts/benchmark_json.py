@@ -64,9 +64,9 @@ def _head(run: Run) -> dict[str, Any]:
             "python_build": platform.python_build(),
             "release": platform.release(),
             "system": platform.system(),
-            "cpu": {"brand_raw": environment.get("cpu"), "count": environment.get("cores")},
+            "cpu": {"brand_raw": environment.cpu, "count": environment.cores},
         },
-        "commit_info": {"id": environment.get("git_commit"), "branch": environment.get("git_branch")},
+        "commit_info": {"id": environment.git_commit, "branch": environment.git_branch},
         "datetime": datetime.now(timezone.utc).isoformat(),
         "version": installed_version("pytest-benchmark"),
     }

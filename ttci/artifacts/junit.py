@@ -30,7 +30,7 @@ def merge_junit(parts: Sequence[Path], path: Path) -> None:
 def write_junit(run: Run, path: Path) -> None:
     """Write what is known of a run whose pytest could not write its own file."""
     cases = [case_of(result) for result in run.results]
-    _write(cases, path, run.started.isoformat(), str(run.environment.get("host", "")))
+    _write(cases, path, run.started.isoformat(), run.environment.host or "")
 
 
 def _write(cases: Iterable[TestCase], path: Path, timestamp: str, host: str) -> None:

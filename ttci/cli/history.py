@@ -137,7 +137,7 @@ def import_(options: Namespace) -> ExitCode:
     for summary in summaries(runs):
         print(summary)
     left_out = source.problems
-    if any(run.environment.get("git_branch") is None for run in runs):
+    if any(run.environment.git_branch is None for run in runs):
         _say(["which branch was measured is not known; name it with --default-branch"])
     _say(left_out[:_MOST_PROBLEMS])
     if len(left_out) > _MOST_PROBLEMS:

@@ -31,7 +31,7 @@ def _cells(point: Point) -> tuple[object, ...]:
         *(run.pair, run.model, run.device, run.fidelity, result.test, result.check, result.outcome),
         *(m.name, point.value, m.unit, m.direction, m.statistic, len(m.samples) or 1),
         *(m.target, m.limit, m.verdict),
-        *(run.started.isoformat(), run.environment.get("git_commit")),
+        *(run.started.isoformat(), run.environment.git_commit),
     )
 
 

@@ -85,16 +85,19 @@ def benchmark_run(run: Run, environ: Mapping[str, str]) -> BenchmarkRun:
         run_end_ts=end,
         run_type=f"ttci_{run.fidelity}",
         git_repo_name=environ.get("GITHUB_REPOSITORY", "").rpartition("/")[2] or None,
-        git_commit_hash=_text(run, "git_commit"),
-        git_branch_name=_text(run, "git_branch"),
+        git_commit_hash=run.environment.git_commit or None,
+        git_branch_name=run.environment.git_branch or None,
         github_pipeline_id=_number(environ.get("GITHUB_RUN_ID")),
         github_pipeline_link=_link(environ),
         user_name=environ.get("GITHUB_ACTOR") or None,
-        device_hostname=_text(run, "host") or "unknown",
-        device_info={"device": run.device, "fidelity": str(run.fidelity), "cpu": _text(run, "cpu")},
+        device_hostname=run.environment.host or "unknown",
+        device_info={"device": run.device, "fidelity": str(run.fidelity), "cpu": run.environment.cpu or None},
         ml_model_name=run.model,
-        config_params={"pair": run.pair, "tests": {result.id: result.config for result in run.results}},
-        precision=_common(result.config.get("dtype") for result in _measured(run)),
+        config_params={
+            "pair": run.pair,
+            "tests": {result.id: result.config.as_dict() for result in run.results},
+        },
+        precision=_common(result.config.dtype for result in _measured(run)),
         training=False,
         measurements=tuple(_measurements(run, run.started, end)),
     )
@@ -131,11 +134,6 @@ def _common(values: Any) -> str | None:
     """What all of `values` are; None where they differ."""
     found = set(map(str, values))
     return found.pop() if len(found) == 1 else None
-
-
-def _text(run: Run, name: str) -> str | None:
-    value = run.environment.get(name)
-    return str(value) if value else None
 
 
 def _number(text: str | None) -> int | None:

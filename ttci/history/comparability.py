@@ -1,5 +1,8 @@
 """Under which circumstances a figure was measured: what must be equal for two to be compared.
 
+That is a list of what counts. All else only informs: a field that a newer ttci writes, or a
+user's own device, parts no history from what is measured today.
+
 Both are a line of ``key value`` parts, so that a person can read them and a program can
 say in words how two differ: ``cpu EPYC 7763; cores 4; torch 2.13; dtype bfloat16; shape 1x128x4096``.
 """
@@ -11,20 +14,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ttci.results import Fidelity, Result, Run
+from ttci.results import Config, Fidelity, Result, Run
 
 _SEPARATOR = "; "
-# What counts of a result's config, by the word for it here. All else only informs: a field that a newer
-# ttci, or a user's own device, writes must not part a history from what is measured today.
-_CONFIG_THAT_COUNTS = {
-    "cache": "decode_cache_length",
-    "dtype": "dtype",
-    "kernel": "kernel",
-    "process_lost": "process_lost",
-    "shape": "input_shape",
-}
-# The same of a run's environment, on a device of torch; for others, `machine_of` says it.
-_ENVIRONMENT_THAT_COUNTS = ("cpu", "cores", "threads", "products")
 _WHERE_ABSENT = {"products": "native"}  # what it means that a key is not there
 _VERSIONS = ("torch", "ttnn", "firmware", "driver", "python", "ttci")
 _MAJOR_AND_MINOR = re.compile(r"\d+\.\d+")
@@ -41,25 +33,36 @@ def machine_of(run: Run) -> str:
     Hosts are left out: those of one class are compared, and told apart by the statistics.
     """
     known = run.environment
+    parts: dict[str, Any] = {}
     if run.fidelity is Fidelity.REFERENCE:
-        parts = {key: known.get(key) for key in _ENVIRONMENT_THAT_COUNTS}
-        parts["torch"] = _line(known.get("torch"))
+        parts |= {"cpu": known.cpu, "cores": known.cores, "threads": known.threads}
+        parts |= {"products": known.products, "torch": _line(known.torch)}
     else:
-        parts = {"fidelity": str(run.fidelity), "ttnn": _line(known.get("ttnn"))}
-        if run.fidelity is Fidelity.SILICON:
-            parts |= {"boards": known.get("boards"), "firmware": _line(known.get("firmware"))}
+        parts |= {"fidelity": str(run.fidelity), "ttnn": _line(known.ttnn)}
+    if run.fidelity is Fidelity.SILICON:
+        parts |= {"boards": known.boards, "firmware": _line(known.firmware)}
     return _SEPARATOR.join(_parts(parts))
 
 
 def config_of(result: Result) -> str:
     """The part that is the result's own: its shape, its dtype, the kernel."""
-    counting = {word: result.config.get(key) for word, key in _CONFIG_THAT_COUNTS.items()}
-    return _SEPARATOR.join(_parts(counting))
+    return _SEPARATOR.join(_parts(counting_in(result.config)))
+
+
+def counting_in(config: Config) -> dict[str, Any]:
+    """What of a configuration must be equal for two figures to be compared, by its name in the line."""
+    return {
+        "cache": config.decode_cache_length,
+        "dtype": config.dtype,
+        "kernel": config.kernel,
+        "process_lost": config.process_lost,
+        "shape": config.input_shape,
+    }
 
 
 def versions_of(run: Run) -> str:
     """The whole versions: they may differ between runs that are compared, and are then marked."""
-    return _SEPARATOR.join(_parts({key: run.environment.get(key) for key in _VERSIONS}))
+    return _SEPARATOR.join(_parts({name: run.environment.get(name) for name in _VERSIONS}))
 
 
 def difference(earlier: str, now: str) -> str:
@@ -97,9 +100,9 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _line(version: Any) -> str | None:
+def _line(version: str | None) -> str | None:
     """``2.13`` of ``2.13.0+cpu``: figures of one line are compared."""
-    if not isinstance(version, str):
+    if version is None:
         return None
     found = _MAJOR_AND_MINOR.match(version)
     return found[0] if found else version

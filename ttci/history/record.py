@@ -23,7 +23,7 @@ _ID_LENGTH = 16  # hexadecimal digits
 _FILE_NAME = re.compile(
     r"runs/[A-Za-z0-9][\w.+-]*@[A-Za-z0-9][\w.+-]*/\d{4}-\d{2}/\d{8}T\d{6}-[0-9a-f]{16}\.json", re.ASCII
 )
-_LOCAL_KEYS = ("declared_at", "targets_at")  # of a result's config: where in a repository, not what
+_LOCAL = ("declared_at", "targets_at")  # of a result's config: where in a repository, not what
 _TIMED = (Fidelity.REFERENCE, Fidelity.SILICON)  # a mock's and a simulator's time means nothing
 
 
@@ -35,7 +35,7 @@ def recorded(run: Run) -> Run:
 
 def _recorded(result: Result, fidelity: Fidelity) -> Result:
     kept = tuple(m for m in result.measurements if m.value is not None and _has_meaning(m, fidelity))
-    config = {key: value for key, value in result.config.items() if key not in _LOCAL_KEYS}
+    config = result.config.without(*_LOCAL)
     return result.model_copy(update={"message": "", "config": config, "measurements": kept})
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from statistics import median
 from typing import Literal, NamedTuple
 
-from ttci.history.comparability import config_of, joined, machine_of
+from ttci.history.comparability import config_of, counting_in, joined, machine_of
 from ttci.manifest.identity import pair_of
 from ttci.results import Run
 
@@ -76,35 +76,34 @@ def figures_of(run: Run) -> Iterator[Figure]:
         for measured in result.measurements:
             if measured.value is None:
                 continue
-            config = repr(result.config)
-            if config not in lines:
-                lines[config] = joined(machine, config_of(result))
+            counting = repr(counting_in(result.config))
+            if counting not in lines:
+                lines[counting] = joined(machine, config_of(result))
             series = Series(result.id, measured.name, measured.unit, measured.direction)
-            yield Figure(series, measured.value, lines[config], measured.target, measured.reruns)
+            yield Figure(series, measured.value, lines[counting], measured.target, measured.reruns)
 
 
 def host_of(run: Run) -> str:
     """The host it ran on; empty where nobody said."""
-    return str(run.environment.get("host") or "")
+    return run.environment.host or ""
 
 
 def commit_of(run: Run) -> str | None:
     """The git commit it measured."""
-    commit = run.environment.get("git_commit")
-    return str(commit) if commit else None
+    return run.environment.git_commit or None
 
 
 def branch_of(run: Run) -> str | None:
     """The branch it measured; a pull request's is marked: a fork's may be called main as ours is."""
-    branch = run.environment.get("git_branch")
+    branch = run.environment.git_branch
     if not branch:
         return None
-    return f"{branch} (pull request)" if is_pull_request(run) else str(branch)
+    return f"{branch} (pull request)" if is_pull_request(run) else branch
 
 
 def is_pull_request(run: Run) -> bool:
     """Whether GitHub ran it for a pull request."""
-    return str(run.environment.get("event")).startswith("pull_request")
+    return (run.environment.event or "").startswith("pull_request")
 
 
 def in_utc(time: datetime) -> datetime:

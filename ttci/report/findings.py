@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 from ttci.drift.judgement import HistoryView
 from ttci.report.collect import PairReport, Problem, Report
@@ -166,18 +165,17 @@ def _on(run: Run, text: str) -> str:
 
 def _place_of_target(result: Result, measurement: Measurement) -> Place | None:
     """Where the manifest states the target, else where the test is declared."""
-    places = result.config.get("targets_at")
-    stated = places.get(measurement.name) if isinstance(places, dict) else None
-    return _place(stated) or _declared(result)
+    places = result.config.targets_at or {}
+    return _place(places.get(measurement.name)) or _declared(result)
 
 
 def _declared(result: Result) -> Place | None:
-    return _place(result.config.get("declared_at"))
+    return _place(result.config.declared_at)
 
 
-def _place(text: Any) -> Place | None:
+def _place(text: str | None) -> Place | None:
     """``file:line``, when it is one inside the repository."""
-    match = _PLACE.fullmatch(text) if isinstance(text, str) else None
+    match = _PLACE.fullmatch(text) if text else None
     if not match or match["file"].startswith("/") or ".." in match["file"].split("/"):
         return None
     return Place(match["file"], int(match["line"]))

@@ -198,7 +198,7 @@ def _made_from_run(entry: PairReport) -> list[_EncodedSuite]:
     if not entry.run:
         return []
     cases = [case_of(result) for result in entry.results]
-    host = str(entry.run.environment.get("host", ""))
+    host = entry.run.environment.host or ""
     return [_encoded(_suite(entry.pair, cases, entry.run.started.isoformat(), host))]
 
 

@@ -16,7 +16,7 @@ from ttci.checks.protocol import make_check
 from ttci.devices.protocol import NoImplementationError
 from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
-from ttci.results import Measurement, Outcome, Result, Verdict, encodable_in
+from ttci.results import Config, Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
@@ -100,7 +100,7 @@ def _result(
         outcome=outcome,
         seconds=time.perf_counter() - start,
         message=encodable(message),
-        config=encodable_in(_config(case, outcome)),
+        config=Config.model_validate(encodable_in(_config(case, outcome))),
         measurements=tuple(measurements),
     )
 

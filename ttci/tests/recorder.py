@@ -14,7 +14,17 @@ from ttci.artifacts.unfinished import is_unfinished, not_judged, running, unmeas
 from ttci.environment import describe_environment
 from ttci.errors import InputError
 from ttci.manifest import Pair
-from ttci.results import Fidelity, Journal, Outcome, Result, Run, encodable_in, read_run, write_run
+from ttci.results import (
+    Environment,
+    Fidelity,
+    Journal,
+    Outcome,
+    Result,
+    Run,
+    encodable_in,
+    read_run,
+    write_run,
+)
 from ttci.tests.ending import said_by
 
 _WRITING_SHARE = 0.05  # of the time, at most
@@ -50,8 +60,8 @@ class Recorder:
         self._entries: dict[str, str] = {}  # of every expected check, as JSON: only what is new is encoded
         before = read_run(path) if path and resumes else None
         self._started = before.started if before else datetime.now(timezone.utc)
-        own = {**encodable_in(describe_environment(Path.cwd())), **environment} if path else {}
-        self._environment = before.environment if before else own
+        here = encodable_in(describe_environment(Path.cwd())) if path else {}
+        self._environment = before.environment if before else Environment(**here) | environment
         for result in before.results if before else ():
             self._keep(result)
         self._next_write_s = 0.0

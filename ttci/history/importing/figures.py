@@ -11,7 +11,7 @@ from typing import Any
 
 from ttci.catalog.metrics import Direction
 from ttci.manifest import Identity, Pair
-from ttci.results import Fidelity, Measurement, Outcome, Result, Run
+from ttci.results import Environment, Fidelity, Measurement, Outcome, Result, Run
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Figure:
     fidelity: Fidelity = Fidelity.REFERENCE
 
 
-def runs_of(figures: Iterable[Figure], started: datetime, environment: dict[str, Any]) -> list[Run]:
+def runs_of(figures: Iterable[Figure], started: datetime, environment: Environment) -> list[Run]:
     """A run for each pair and fidelity of which there are figures."""
     of_run: dict[tuple[Pair, Fidelity], list[Figure]] = {}
     for figure in figures:

@@ -22,7 +22,7 @@ from ttci.history.importing.names import as_test_name, pair_of_suite
 from ttci.history.importing.source import COMMIT, Source, shown
 from ttci.history.importing.units import meaning_of
 from ttci.manifest import Identity, Pair, fits_as_test_name
-from ttci.results import Fidelity, Run
+from ttci.results import Environment, Fidelity, Run
 
 # A script's comments and empty statements, which people and other tools put around what this one writes.
 _AROUND = r"(?:\s|;|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*"
@@ -96,11 +96,11 @@ class _Entry:
         if wrong or not isinstance(benches, list) or not isinstance(tool, str) or started is None:
             return self._wrong("", "; ".join(wrong))
         figures = [figure for n, bench in enumerate(benches) for figure in self._figure(n, bench, tool)]
-        environment = {
-            "git_commit": commit["id"].lower(),
-            "git_branch": self._source.branch,
-            "imported_from": f"github-action-benchmark {tool}",
-        }
+        environment = Environment(
+            git_commit=commit["id"].lower(),
+            git_branch=self._source.branch,
+            imported_from=f"github-action-benchmark {tool}",
+        )
         return runs_of(figures, started, environment)
 
     def _wrong(self, where: str, what: str) -> list[Any]:

@@ -20,7 +20,7 @@ from ttci.history.importing.files import files_of, parse_json, read_text
 from ttci.history.importing.names import as_test_name
 from ttci.history.importing.source import COMMIT, Source, shown
 from ttci.manifest import Identity
-from ttci.results import Run
+from ttci.results import Environment, Run
 
 _LATENCY = METRICS["latency_ms"]
 _MS_PER_S = time_factor("s", _LATENCY.unit)
@@ -59,19 +59,23 @@ def read(path: Path, source: Source) -> Iterator[Run]:
     yield from runs_of(figures, started, _environment(machine, commit_info, source))
 
 
-def _environment(machine: dict[str, Any], commit_info: dict[str, Any], source: Source) -> dict[str, Any]:
+def _environment(machine: dict[str, Any], commit_info: dict[str, Any], source: Source) -> Environment:
     cpu = _table(machine.get("cpu"))
-    branch = commit_info.get("branch")
+    branch, cores = commit_info.get("branch"), cpu.get("count")
     known = {
         "host": machine.get("node"),
         "cpu": cpu.get("brand_raw") or cpu.get("brand") or machine.get("processor"),
-        "cores": cpu.get("count"),
+        "cores": cores if isinstance(cores, int) else None,
         "python": machine.get("python_version"),
         "git_commit": str(commit_info.get("id")).lower(),
         "git_branch": branch if isinstance(branch, str) and branch not in _NO_BRANCH else source.branch,
         "imported_from": "pytest-benchmark",
     }
-    return {key: value for key, value in known.items() if isinstance(value, str | int) and value != ""}
+    return Environment.model_validate({key: value for key, value in known.items() if _is_stated(value)})
+
+
+def _is_stated(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
 
 
 def _figure(place: str, entry: Any, source: Source) -> Iterator[Figure]:

@@ -66,7 +66,7 @@ def _is_kept(run: Run, source: Source, now: datetime) -> bool:
     if reason is None and not any(result.measurements for result in recorded(run).results):
         reason = "it holds no figure that a history keeps"
     if reason:
-        commit = run.environment.get("git_commit") or "no commit"
+        commit = run.environment.git_commit or "no commit"
         which = f"{run.pair} of {run.started:%Y-%m-%d %H:%M} UTC, {commit}"
         source.problems.append(f"{which}: left out: {reason}")
     return reason is None

@@ -114,7 +114,7 @@ def _pair(entry: PairReport, folder: Path, facts: Texts) -> dict[str, Any]:
         "device": device,
         "fidelity": run.fidelity if run else None,
         "started": run.started.isoformat(timespec="seconds") if run else None,
-        "environment": facts.position(_facts(run.environment if run else {})),
+        "environment": facts.position(_facts(run.environment.as_dict() if run else {})),
         "log": _link(entry, folder),
     }
 
@@ -139,7 +139,7 @@ def _resultcolumns_of(
     yield "outcome", (outcomes[result.outcome] for result in results)
     yield "seconds", (number(result.seconds) for result in results)
     yield "message", (str(texts.position(result.message)) for result in results)
-    yield "config", (str(facts.position(_facts(result.config))) for result in results)
+    yield "config", (str(facts.position(_facts(result.config.as_dict()))) for result in results)
     yield "measurements", (str(len(result.measurements)) for result in results)
 
 

@@ -1,0 +1,28 @@
+"""Results: their words and models, verdicts and exit codes, and run.json, which keeps them."""
+
+from ttci.results.facts import Config, Environment
+from ttci.results.judging import exit_code, judge
+from ttci.results.models import DEFAULT_TARGET_TOLERANCE, SCHEMA, Measurement, Result, Run
+from ttci.results.run_file import Journal, encodable_in, parse_run, read_run, write_run
+from ttci.results.vocabulary import Drift, Fidelity, Outcome, Verdict
+
+__all__ = [
+    "DEFAULT_TARGET_TOLERANCE",
+    "SCHEMA",
+    "Config",
+    "Drift",
+    "Environment",
+    "Fidelity",
+    "Journal",
+    "Measurement",
+    "Outcome",
+    "Result",
+    "Run",
+    "Verdict",
+    "encodable_in",
+    "exit_code",
+    "judge",
+    "parse_run",
+    "read_run",
+    "write_run",
+]

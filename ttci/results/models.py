@@ -1,0 +1,88 @@
+"""What one pair's run leaves behind: its checks, and what each of them measured."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ttci.errors import encodable
+from ttci.results.facts import Config, Environment
+from ttci.results.vocabulary import Fidelity, Outcome, Verdict
+
+SCHEMA = 1
+DEFAULT_TARGET_TOLERANCE = 0.05  # a fraction of the target
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Measurement(_Record):
+    """One figure of a check, and how it stands against its target."""
+
+    name: str
+    value: float | None
+    unit: str
+    direction: Literal["lower", "higher"] = "lower"  # which way is better
+    statistic: str = "value"
+    samples: tuple[float, ...] = ()
+    target: float | None = None
+    tolerance: float = DEFAULT_TARGET_TOLERANCE
+    verdict: Verdict = Verdict.NO_TARGET
+    capacity: float | None = None  # of what is measured: how much of it the device has
+    reruns: tuple[float, ...] = ()  # values of further runs, made to confirm this one
+    quantiles: tuple[float, ...] = ()  # of the samples, evenly spaced, where history keeps no more of them
+    steady: bool | None = None  # whether more rounds would hardly move it; None where nobody can say
+    seconds: float | None = None  # that its rounds took together
+
+    @property
+    def limit(self) -> float | None:
+        """The last value that still meets the target."""
+        if self.target is None:
+            return None
+        return self.target * (1 + self.tolerance * (1 if self.direction == "lower" else -1))
+
+
+class Result(_Record):
+    """One check of one test."""
+
+    id: str
+    test: str
+    check: str
+    outcome: Outcome
+    seconds: float
+    message: str = ""
+    config: Config = Config()
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the process ended before the check did: a crash, a hang."""
+        return self.config.process_lost is True
+
+    def lost(self, message: str) -> Result:
+        """This check as one that took its process along."""
+        update = {
+            "outcome": Outcome.ERROR,
+            "message": encodable(message),
+            "config": self.config | {"process_lost": True},
+        }
+        return self.model_copy(update=update)
+
+
+class Run(_Record):
+    """run.json: everything one pair's run found."""
+
+    schema_: Literal[1] = 1
+    pair: str
+    model: str
+    device: str
+    fidelity: Fidelity
+    started: datetime
+    finished: datetime | None
+    environment: Environment
+    results: tuple[Result, ...]
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
