@@ -120,6 +120,7 @@ class Judge:
     """Runs cases on an open device."""
 
     def __init__(self, ttnn: Any, mesh: Any, numbers: Any) -> None:
+        import ttci.modules.ttnn.implementations  # noqa: F401  # they register themselves
         from ttci.devices.ttnn.lowering import LoweringTarget
 
         self._ttnn, self._mesh, self._numbers = ttnn, mesh, numbers
