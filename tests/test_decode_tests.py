@@ -113,7 +113,7 @@ def test_a_reference_function_takes_token_and_cache() -> None:
         return module.decode(x, cache)
 
     assert judged(decode_test(module, reference=reference), "correctness").outcome is Outcome.PASSED
-    assert calls == [(1, 2, 16, 8)]
+    assert set(calls) == {(1, 2, 16, 8)}  # once more for each pass that shows what rounding does
 
 
 def test_a_decode_step_has_no_gradients_to_check() -> None:
