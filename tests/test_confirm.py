@@ -167,13 +167,14 @@ def test_a_history_that_is_not_there_changes_nothing(measured: Measured) -> None
 
 WITH_A_BUG = """
 import sys
-from ttci import cli, confirm
+from ttci.cli import confirm
+from ttci.cli.main import main
 
 def view_of(*arguments, **options):
     raise ZeroDivisionError("a bug")
 
 confirm.view_of = view_of
-sys.exit(cli.main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:]))
 """
 
 
