@@ -147,7 +147,9 @@ def tests_quick(session: nox.Session) -> None:
 def tests_on_ttnn(session: nox.Session) -> None:
     """Test ttci on real ttnn with mock boards: [-- PYTEST ARGS]."""
     python = environment(session, "ttnn")
-    session.run(python, "-m", "pytest", "tests/on_ttnn", *session.posargs, external=True)
+    # A file's tests share a board that was opened once, and what a process found.
+    options = ("-n", "auto", "--dist", "loadfile", "--durations=20", *session.posargs)
+    session.run(python, "-m", "pytest", "tests/on_ttnn", *options, env=TEST_ENVIRONMENT, external=True)
 
 
 @nox.session
