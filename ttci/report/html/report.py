@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from string import Template
 
 from ttci.drift.judgement import HistoryView
 from ttci.files import write_whole
 from ttci.report.collect import Report
 from ttci.report.conclusion import SLOWER_THAN_HISTORY, heading, verdict_line
-from ttci.report.html.frame import frame_parts, read_part
+from ttci.report.html.frame import Page, data_element, render_page
 from ttci.report.html.report_data import page_data
-from ttci.report.html.trends import (
-    TREND_COUNTS,
-    TREND_STYLES,
-    trend_element,
-    trend_section,
-)
+from ttci.report.html.trend_data import trend_data
+from ttci.report.html.trends import TREND_COUNTS, TREND_STYLES, trend_section
 from ttci.text.one_line import one_line
 
 _STYLES = ("style.css", "table.css", "details.css")
@@ -52,32 +47,26 @@ def write_html(report: Report, path: Path, fail_on: str = "failure") -> None:
 
 def render_html(report: Report, folder: Path, fail_on: str = "failure") -> Iterator[str]:
     """The page of `report` in parts, as it stands in `folder`."""
-    # The data is large, and the only part that comes from outside: it is never copied into the template.
-    before, rest = read_part("page.html").split("$data")
-    between, after = rest.split("$trend_data")
     view = report.history if report.history and report.history.series else None
-    parts = _parts(report, view, fail_on)
-    yield Template(before).substitute(parts)
-    yield from page_data(report, folder)
-    yield between
-    if view:
-        yield from trend_element(view)
-    yield Template(after).substitute(parts)
-
-
-def _parts(report: Report, view: HistoryView | None, fail_on: str) -> dict[str, str]:
     said = heading(report, fail_on)
-    script = "report_with_trends.js" if view else "report.js"
-    styles = (*_STYLES, *(TREND_STYLES if view else ()))
-    return {
-        **frame_parts(styles, script),
+    own = {
         "verdict": escape(said),
-        "title": escape(_TITLES[said]),
         "line": escape(verdict_line(report, fail_on)),
         "history": TREND_COUNTS if view else _no_trends(report.history),
         "views": _VIEWS if view else "",
         "trends": trend_section(is_hidden=True) if view else "",
     }
+    styles = (*_STYLES, *(TREND_STYLES if view else ()))
+    script = "report_with_trends.js" if view else "report.js"
+    page = Page("report", escape(_TITLES[said]), ("table", "results"), ("page.html", own), styles, script)
+    return render_page(page, _data(report, folder, view))
+
+
+def _data(report: Report, folder: Path, view: HistoryView | None) -> Iterator[str]:
+    yield from data_element("data", page_data(report, folder))
+    if view:
+        yield "\n"
+        yield from data_element("trends-data", trend_data(view))
 
 
 def _no_trends(history: HistoryView | None) -> str:

@@ -14,7 +14,7 @@ from string import Template
 from ttci.drift.judgement import HistoryView
 from ttci.files import write_whole
 from ttci.report.drift_text import history_line
-from ttci.report.html.frame import frame_parts, read_part
+from ttci.report.html.frame import Page, data_element, read_part, render_page
 from ttci.report.html.trend_data import trend_data
 
 TREND_STYLES = ("trends.css",)
@@ -30,13 +30,6 @@ def trend_section(*, is_hidden: bool = False) -> str:
     return Template(read_part("trends.html")).substitute(hidden=" hidden" if is_hidden else "")
 
 
-def trend_element(view: HistoryView) -> Iterator[str]:
-    """The element that holds the data of the trends, in parts."""
-    yield '\n<script type="application/json" id="trends-data">'
-    yield from trend_data(view)
-    yield "</script>"
-
-
 def write_site(view: HistoryView, folder: Path) -> None:
     """Write the site of `view` into `folder`: its page, and that GitHub shall publish it as it is."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,14 +39,6 @@ def write_site(view: HistoryView, folder: Path) -> None:
 
 def render_site(view: HistoryView) -> Iterator[str]:
     """The page of `view` in parts."""
-    before, after = read_part("site.html").split("$data")
-    parts = {
-        **frame_parts(_SITE_STYLES, "site.js"),
-        "title": "Trends",
-        "line": escape(history_line(view)),
-        "history": TREND_COUNTS,
-        "trends": trend_section(),
-    }
-    yield Template(before).substitute(parts)
-    yield from trend_data(view)
-    yield Template(after).substitute(parts)
+    own = {"line": escape(history_line(view)), "history": TREND_COUNTS, "trends": trend_section()}
+    page = Page("history", "Trends", ("cards", "trends"), ("site.html", own), _SITE_STYLES, "site.js")
+    return render_page(page, data_element("trends-data", trend_data(view)))
