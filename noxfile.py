@@ -24,6 +24,7 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
+from ttci.catalog.backends import backend  # noqa: E402
 from ttci.errors import TtciError  # noqa: E402
 from ttci.manifest import load_manifest  # noqa: E402
 from ttci.manifest.identity import model_and_device  # noqa: E402
@@ -122,8 +123,7 @@ def models(session: nox.Session) -> None:
 def pair(session: nox.Session, pair: str) -> None:
     """Test one model on one device: "pair(llama3@cpu)" [-- PYTEST ARGS]."""
     model, device = model_and_device(pair)
-    is_ttnn = load_manifest().devices[device].backend == "ttnn"
-    python = environment(session, "ttnn" if is_ttnn else "torch")
+    python = environment(session, backend(load_manifest().devices[device].backend).extra)
     command = [python, "-m", "ttci", "run", model, "--device", device, "--", *session.posargs]
     session.run(*command, external=True)
 

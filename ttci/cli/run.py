@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttci.cli.listing import models_of, warn
-from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
+from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError, worst
 from ttci.manifest import (
     Pair,
     load_manifest,
@@ -61,22 +61,16 @@ def _confirming(options: Namespace) -> Confirming | None:
 
 def _read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[ExitCode]]:
     """What can be read, and an exit code for each file that cannot, which is said at once."""
+    from ttci.results import read_run
+
     runs, codes = [], []
     for path in paths:
         try:
-            runs.append(_read_run(path))
+            runs.append(read_run(path))
         except TtciError as error:
             print(error, file=sys.stderr)
             codes.append(error.exit_code)
     return runs, codes
-
-
-def _read_run(path: Path) -> Run:
-    from ttci.results import read_run
-
-    if not path.exists():
-        raise MachineryError(f"{path.parent}: the run left no run.json; its log.txt says why")
-    return read_run(path)
 
 
 def _make_folder(path: Path) -> None:
