@@ -162,6 +162,7 @@ def _seconds_of(folder: Path, label: str, options: tuple[str, ...]) -> float:
     # Products are native, as they are by hand, whatever this CPU is quick at.
     settings = {"OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": "", "TTCI_PRODUCTS": "native"}
     environment = {**os.environ, **settings}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have each process compile all it imports
     start = time.perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -8,6 +8,7 @@ nor pytest (from ``-X importtime``, so that the very command is looked at).
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -92,7 +93,9 @@ def _write_manifest(folder: Path) -> None:
 
 def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    # Set, it would have each process compile all it imports.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
 
 
 def _imported(importtime: str) -> set[str]:

@@ -260,22 +260,27 @@ def test_an_id_that_no_near_tie_explains_is_judged_by_its_value() -> None:
 # Rounding itself
 
 
-def test_a_right_output_costs_one_pass_and_a_wrong_one_more() -> None:
+def passes_for(output: Tensor, reference: Tensor, rounded: Tensor) -> int:
+    """How often the reference is computed again, which gives `rounded` each time."""
     passes: list[Roughness] = []
-    reference = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
 
     def compute(how: Roughness) -> list[Tensor]:
         passes.append(how)
-        return [rounded_to_nearest(reference, torch.bfloat16)]
+        return [rounded]
 
-    right = reference.bfloat16()
-    for output, least in ((right, 1), (right.index_fill(0, torch.tensor(3), 0), 4)):
-        passes.clear()
-        learn_from_passes(
-            [judged_output(output, reference, 1e-3, exact=False, precision=BFLOAT16)],
-            RoundedReferences(BFLOAT16, compute),
-        )
-        assert len(passes) == 1 if least == 1 else len(passes) >= least
+    judged_one = judged_output(output, reference, 1e-3, exact=False, precision=BFLOAT16)
+    learn_from_passes([judged_one], RoundedReferences(BFLOAT16, compute))
+    return len(passes)
+
+
+def test_what_one_rounding_explains_costs_no_pass_what_several_explain_one_and_a_wrong_output_more() -> None:
+    reference = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
+    right = rounded_to_nearest(reference, torch.bfloat16)
+    noise = torch.randn(64, 64, generator=torch.Generator().manual_seed(1))
+    rough = reference + 0.02 * noise
+    assert passes_for(right, reference, rough) == 0
+    assert passes_for(rough, reference, rough) == 1
+    assert passes_for(right.index_fill(0, torch.tensor(3), 0), reference, right) >= 4
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

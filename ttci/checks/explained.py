@@ -66,7 +66,12 @@ class _Lines:
         Where a line's own noise happened to be small, what is usual for its size, or for a
         typical one's, stands in.
         """
-        return self.noise + self.usual * (self.size + _median(self.size))
+        return self.noise + self.usual_of_each
+
+    @property
+    def usual_of_each(self) -> Tensor:
+        """What noise is usual for the size of each line, squared."""
+        return self.usual * (self.size + _median(self.size))
 
     @property
     def usual(self) -> float:
@@ -97,6 +102,15 @@ class Noise:
         self._suspects: Tensor | None = None  # flat positions of elements
         self._suspects_noise = nothing[:0]
 
+    def is_within_one_rounding(self) -> bool:
+        """Whether nothing stands out even if the device rounded but once: no pass need be made."""
+        self._weigh_columns()
+        if self._worst_row() or self._worst_column():
+            return False
+        self._find_suspects(self._reference)
+        found, self._suspects = self._suspects, None
+        return found is not None and not len(found)
+
     def learn(self, rounded: Tensor, factor: float) -> None:
         """Take in the reference as it comes out of one pass whose errors were `factor` times as large."""
         if tuple(rounded.shape) != self._shape:
@@ -125,8 +139,7 @@ class Noise:
 
         A row whose choice rounding decides has far more noise than is usual for its size.
         """
-        usual = self._rows.usual * (self._rows.size + _median(self._rows.size))
-        steady = self._rows.noise <= _JUMP**2 * usual
+        steady = self._rows.noise <= _JUMP**2 * self._rows.usual_of_each
         return steady if steady.double().mean().item() >= _MOSTLY else None
 
     def suspects(self) -> list[Suspect]:

@@ -99,7 +99,10 @@ class _Floats:
         if precision is None or not whole.count or whole.nonfinite or whole.nonfinite_reference:
             return
         self._precision = precision
-        self._noise = Noise(output, reference, precision)
+        noise = Noise(output, reference, precision)
+        if not self._complaints and noise.is_within_one_rounding():
+            return
+        self._noise = noise
         self._both, self._tolerance = (as_matrix(output), as_matrix(reference)), tolerance
         if self._complaints:
             self._constancy = Constancy(output, reference, precision.dtype, tolerance, _SLACK * tolerance)

@@ -56,23 +56,33 @@ class Constancy:
         self._reference = reference
         self._seen = [_Distance.of(rounded, reference)]
         self._own = _Distance.of(output, reference)
-        once = self._seen[0]
-        self.is_nearly_constant = once.lack_of_correlation >= _SHARE * tolerance
-        # Rounding has no scale and no shift on average: it has where there are few values.
-        has_few_values = max(once.slope, once.shift) >= _SHARE * mean_tolerance
-        self.is_near = self.is_nearly_constant or has_few_values
+        self._mean_tolerance = mean_tolerance
+        self.is_nearly_constant = self._seen[0].lack_of_correlation >= _SHARE * tolerance
 
     def learn(self, rounded: Tensor) -> None:
         """Take in the reference as it comes out with rounding."""
         self._seen.append(_Distance.of(rounded, self._reference))
 
     @property
+    def is_near(self) -> bool:
+        """Whether what rounding was seen to do comes near to what a rule allows."""
+        return self.is_nearly_constant or self._has_few_values
+
+    @property
+    def _has_few_values(self) -> bool:
+        """Rounding has no scale and no shift on average: it has where few values are rounded, or few sums."""
+        off = max(max(seen.slope, seen.shift) for seen in self._seen)
+        return off >= _SHARE * self._mean_tolerance
+
+    @property
     def explains(self) -> bool:
         """Whether rounding alone does as much to the reference as was found.
 
-        Only where the reference itself, rounded once to the output's type, loses a quarter of
-        what a rule allows: it is nearly constant for that type, or has few values. An error of
-        few values may be all scale or all shift; its size alone says whether it is rounding's.
+        Only where the reference, rounded once to the output's type, loses a quarter of the
+        correlation that may be lacking: it is nearly constant for that type; or where the
+        rounding of a whole pass is seen to scale or to shift it by a quarter of what is
+        allowed: it comes from few values. An error of few values may be all scale or all
+        shift; its size alone says whether it is rounding's.
         """
         return self.is_near and all(
             value <= margin * max(getattr(seen, name) for seen in self._seen)

@@ -7,34 +7,27 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from ttci.checks.dispatch_mode import DispatchMode
 from ttci.tensors import tensors_in
 
 _QUANTISED = ("quantized", "_quantized", "onednn")  # namespaces of operations without a derivative
 
 
-class PrecisionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class PrecisionWatch(DispatchMode):
     """Follows what is computed from `leaves`, and notes its coarsest floating-point type.
 
     What a module computes from constants alone (a table of rotations, say) may be of
     any type: it is the same in every call and rounds nothing that moves.
     """
 
-    supports_higher_order_operators = True
-
     def __init__(self, leaves: Iterable[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._followed: dict[int, Tensor] = {}  # kept, so that no other tensor gets its place
         self.coarsest = torch.float64
         self.is_quantised = False
         for leaf in leaves:
             self._follow(leaf)
-
-    @classmethod
-    def ignore_compile_internals(cls) -> bool:
-        """Else torch compiles nothing under this mode."""
-        return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))

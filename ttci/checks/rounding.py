@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from ttci.checks.dispatch_mode import DispatchMode
 from ttci.checks.number_types import (
     Precision,
     disturbed,
@@ -41,7 +41,7 @@ class Roughness:
     factor: float = 1.0
 
 
-class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Rounding(DispatchMode):
     """While it is entered, what depends on an activation or a parameter is rounded in float32.
 
     Parameters and buffers are rounded where they are used, as the device holds weights. What
@@ -51,8 +51,10 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
     buffers: tensors that the device holds beside the parameters, a cache of keys and values, say.
     """
 
+    runs_compiled = False  # it would not be rounded inside
+
     def __init__(self, precision: Precision, roughness: Roughness, buffers: Iterable[Tensor] = ()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._precision = precision
         self._roughness = roughness
         self._generator = torch.Generator().manual_seed(roughness.seed or 0)

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from ttci.checks.dispatch_mode import DispatchMode
 from ttci.devices.protocol import NoImplementationError
 from ttci.tensors import tensors_in
 
@@ -141,21 +141,14 @@ class CopyOrOriginal(nn.Module):
         return self.chosen(*args, **kwargs)
 
 
-class UseOf(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class UseOf(DispatchMode):
     """Whether any operation takes one of these tensors, or a view of one."""
 
-    supports_higher_order_operators = True
-
     def __init__(self, tensors: Iterable[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._kept = [storage for tensor in tensors for storage in storages_of(tensor)]
         self._places = {storage._cdata for storage in self._kept}  # a number each
         self.seen = False
-
-    @classmethod
-    def ignore_compile_internals(cls) -> bool:
-        """Else torch compiles nothing under this mode."""
-        return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for tensor in tensors_in([args, kwargs or {}]):

@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
+from ttci.checks.dispatch_mode import DispatchMode
 from ttci.devices.widened_products import batched_product, matrix_product, widened
 
 # Names of torch's operators, without the underscore of those that work in place.
@@ -56,24 +57,17 @@ _TAKEN_APART = torch._C.DispatchKey.CompositeImplicitAutograd
 _CPU_KERNEL = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
 
 
-class Float32Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Float32Products(DispatchMode):
     """While it is entered, products of `dtype` on the CPU are computed in float32, and counted.
 
     It sees every operation, whoever asks for it: scripted modules too. Factors of
     several types are left to torch, which refuses them.
     """
 
-    supports_higher_order_operators = True
-
     def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._dtype = dtype
         self.count = 0
-
-    @classmethod
-    def ignore_compile_internals(cls) -> bool:
-        """Else torch compiles nothing under this mode, and flex attention refuses to run."""
-        return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -50,6 +50,8 @@ class ImportScope:
         self._outer_path: list[str] = []
         self._before: dict[str, ModuleType] = {}
         self._hidden: dict[str, ModuleType] = {}
+        self._found_here: dict[str, ModuleType] = {}  # when it was last entered
+        self._looked_in: object = None
         _models_folders.update([*beside, *self._repository])
 
     @contextmanager
@@ -143,12 +145,18 @@ class ImportScope:
         beside = _names_in(self._own) - BEFORE_ALL if self._own else set()
         here = {*self._path}
         elsewhere = ({*self._outer_path} | _models_folders) - here
+        if self._looked_in != (beside, here, elsewhere):
+            self._looked_in, self._found_here = (beside, here, elsewhere), {}
         hidden: dict[str, ModuleType] = {}
         for name in top_level_names():
+            if self._found_here.get(name) is sys.modules[name]:
+                continue
             folders = folders_of_loaded(name)
             is_another = name in beside and folders != folders_of(self.find_spec(name))
             if folders and (is_another or (folders & elsewhere and not folders & here)):
                 hidden |= taken_out(name)
+            else:
+                self._found_here[name] = sys.modules[name]
         return hidden
 
     def _bring_back(self) -> dict[str, ModuleType]:
@@ -169,10 +177,10 @@ class ImportScope:
         """
         own = {*self._path} - {*INSTALLED, self._root}
         _models_folders.update(own)
-        for name in top_level_names():
-            if self._before.get(name) is not sys.modules[name]:
-                for folder in folders_of_loaded(name) & own:
-                    _put_away.setdefault(folder, {}).update(taken_out(name))
+        is_new = [name for name, module in sys.modules.items() if self._before.get(name) is not module]
+        for name in top_level_names(is_new):
+            for folder in folders_of_loaded(name) & own:
+                _put_away.setdefault(folder, {}).update(taken_out(name))
 
 
 class _OutOfSight(Loader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -14,11 +15,11 @@ UNIQUE_PREFIX = "_ttci_source_"  # of a module that has a name of its own, which
 BEFORE_ALL = sys.stdlib_module_names | {"torch", "numpy", "ttnn", "ttci"}
 
 
-def top_level_names() -> list[str]:
-    """The loaded modules in whose place others of the same name may be wanted."""
+def top_level_names(names: Iterable[str] | None = None) -> list[str]:
+    """The modules, of `names` or of all loaded, in whose place others of the same name may be wanted."""
     return [
         name
-        for name in [*sys.modules]
+        for name in [*(sys.modules if names is None else names)]
         if "." not in name and name not in BEFORE_ALL and not name.startswith((UNIQUE_PREFIX, "__main__"))
     ]
 

@@ -239,11 +239,11 @@ class PreparedTest:
     def observe(self) -> Observed:
         """Two forward passes, with everything that the correctness check looks at."""
         references = self.references
-        used, untouched = self._put_on_device(), self._put_on_device()
-        # Copied at once: an output may be an input or a buffer, which a call may change.
+        used = self._put_on_device()
+        # Copied at once: a call may change its inputs, and an output may be an input or a buffer.
+        before = [tensor.clone() for tensor in self._read([used.positional, used.keyword])]
         outputs = [tensor.clone() for tensor in self._outputs(used)]
         second_outputs = self._outputs(self._put_on_device())
-        before = self._read([untouched.positional, untouched.keyword])
         after = self._read([used.positional, used.keyword])
         return Observed(outputs, second_outputs, references, before, after)
 

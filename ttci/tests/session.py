@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,8 @@ class SuiteSession:
         if not isinstance(collector, SuiteModule):
             return None
         config = self._config
-        return [_item(collector, obj, c) for c in self._cases if name == _function_for(c.check, config)]
+        cases = [case for case in self._cases if name == _function_for(case.check, config)]
+        return _items(collector, obj, cases)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
@@ -281,12 +282,20 @@ def _refuse_unknown(checks: Sequence[str]) -> None:
         )
 
 
-def _item(parent: pytest.Module, function: object, case: Case) -> pytest.Item:
-    item: Check = Check.from_parent(parent, name=str(case.identity), callobj=function)
-    item.stash[CASE] = case
-    if needs_timer(case.check) and not _is_timed(parent.config):
-        item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
-    return item
+def _items(parent: pytest.Module, function: object, cases: Iterable[Case]) -> list[pytest.Item]:
+    """One item a case; its fixtures are the function's, and are looked up once."""
+    items: list[pytest.Item] = []
+    fixtures = None
+    for case in cases:
+        item: Check = Check.from_parent(
+            parent, name=str(case.identity), callobj=function, fixtureinfo=fixtures
+        )
+        fixtures = item._fixtureinfo
+        item.stash[CASE] = case
+        if needs_timer(case.check) and not _is_timed(parent.config):
+            item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
+        items.append(item)
+    return items
 
 
 def _function_for(check: str, config: pytest.Config) -> str:
