@@ -38,6 +38,13 @@ def test_block_floats_are_rounded_as_ttnn_does_on_the_host(n150: Board, x: Tenso
     assert not torch.equal(expected, x)
 
 
+def test_block_floats_lie_where_products_of_them_are_quick(n150: Board) -> None:
+    weight = n150.put(torch.randn(512, 512), n150.ttnn.bfloat8_b)
+    cast = n150.ttnn.typecast(n150.put(torch.randn(512, 512)), n150.ttnn.bfloat8_b)
+    addresses = [n150.numbers.of(tensor, "it")[0].data_ptr() for tensor in (weight, cast)]
+    assert [address % 64 for address in addresses] == [0, 0]
+
+
 def test_typecast_rounds(n150: Board, x: Tensor) -> None:
     cast = n150.ttnn.typecast(n150.put(x), n150.ttnn.bfloat8_b)
     assert torch.equal(n150.read(cast), n150.read(n150.put(x, n150.ttnn.bfloat8_b)))

@@ -204,5 +204,6 @@ class Follower:
 
     def _exactly(self, piece: Any, dtype: Any) -> Tensor:
         """What a host tensor holds, as `numbers` keeps it."""
-        value = self.numbers.plain_to_torch(piece)
-        return value.float() if self.numbers.is_block_float(dtype) else self.numbers.rounded(value, dtype)
+        if self.numbers.is_block_float(dtype):
+            return self.numbers.block_floats_of(piece)
+        return self.numbers.rounded(self.numbers.plain_to_torch(piece), dtype)
