@@ -7,11 +7,16 @@ those by which they are judged. The reference is float32. A false alarm is a com
 a row, a column, an element or an integer; the rules for the whole are another matter.
 
 Faults: put into right outputs of bfloat16, one at a time.
+
+    python benchmarks/correctness_bounds.py [FIRST_SEED]
+
+The bounds were found with the seeds from 0 on; others show that they hold beyond those.
 """
 
 from __future__ import annotations
 
 import copy
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -208,18 +213,20 @@ class Found:
         self.lines += other.lines
 
 
-def main() -> int:
+def main(first_seed: int = 0) -> int:
     """Measure both rates; 1 where a bound is missed."""
     start = time.perf_counter()
     found = Found()
     with ProcessPoolExecutor(CORES) as pool:
-        for of_seed in pool.map(_of_seed, range(SEEDS), chunksize=4):
+        seeds = range(first_seed, first_seed + SEEDS)
+        with_faults = [seed in seeds[:SEEDS_OF_FAULTS] for seed in seeds]
+        for of_seed in pool.map(_of_seed, seeds, with_faults, chunksize=4):
             found.add(of_seed)
     print(*found.lines, sep="\n")
     return _conclude(found, time.perf_counter() - start)
 
 
-def _of_seed(seed: int) -> Found:
+def _of_seed(seed: int, with_faults: bool) -> Found:
     torch.set_num_threads(1)
     found = Found()
     with torch.no_grad():
@@ -229,7 +236,7 @@ def _of_seed(seed: int) -> Found:
             x = torch.randn(1, TOKENS, WIDTH)
             case = Case(kind, seed, module, x, module(x.clone()))
             _judge_right_outputs(case, found)
-            if kind in TOKENWISE and seed < SEEDS_OF_FAULTS:
+            if kind in TOKENWISE and with_faults:
                 _judge_faults(case, found)
     return found
 
@@ -328,4 +335,4 @@ def _within(rate: float, share: float, count: int, seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(*map(int, sys.argv[1:2])))
