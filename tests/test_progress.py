@@ -15,30 +15,43 @@ import pytest
 
 from ttci.runner.progress import Progress
 
-# Follows a child that begins a check, says so as pytest does, and takes its time.
+# Follows a child that begins a check, says so in the journal, prints what pytest does, and takes its time.
 FOLLOW = """
 import subprocess, sys, time
 from datetime import date
+from pathlib import Path
+from ttci.results import JournalReader
 from ttci.runner.expectation import Earlier, Expectation
 from ttci.runner.progress import Progress
 
 checks = ["tiny@cpu/lin[gradients]", "tiny@cpu/norm[gradients]"]
 earlier = Earlier(date(2026, 11, 27), {checks[0]: 40.0, checks[1]: 20.0})
 expectation = Expectation("tiny@cpu", earlier, lambda: checks)
-with open(sys.argv[1], "w") as log, Progress("tiny@cpu", log, expectation) as progress:
+journal = JournalReader(Path("run.json"))
+begun = lambda: [result.id for result in journal.news() if result.is_running]
+with open(sys.argv[1], "w") as log, Progress("tiny@cpu", log, expectation, begun) as progress:
     process = subprocess.Popen([sys.executable, "-uc", sys.argv[2]], stdout=subprocess.PIPE)
     progress.follow(process, time.monotonic() + 60)
     process.wait()
 """
-ONE_PROCESS = """
+BEGINS = """
 import time
+from pathlib import Path
+from ttci.artifacts.unfinished import running
+from ttci.results import Journal
+
+Journal(Path("run.json")).append(running("tiny@cpu/lin[gradients]").model_dump_json())
+time.sleep(0.2)
+"""
+ONE_PROCESS = f"""
 print("collected 1 item")
+{BEGINS}
 print("ttci/tests/test_checks.py::tiny@cpu/lin[gradients] ", end="")
 time.sleep(2.5)
 print("PASSED [100%]")
 """
-WITH_WORKERS = """
-import time
+WITH_WORKERS = f"""
+{BEGINS}
 print("ttci/tests/test_checks.py::tiny@cpu/lin[gradients] ")
 time.sleep(2.5)
 print("[gw0] PASSED ttci/tests/test_checks.py::tiny@cpu/lin[gradients] ")
@@ -63,6 +76,7 @@ def drawn_in_a_terminal(script: str, log: Path, **variables: str) -> str:
         stdout=terminal,
         stderr=terminal,
         stdin=subprocess.DEVNULL,
+        cwd=log.parent,
         env={**environment, "TERM": "xterm", "COLUMNS": "120", **variables},
     )
     os.close(terminal)
@@ -89,7 +103,10 @@ def test_lines_are_printed_plainly_and_kept_in_the_log(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == log.getvalue() == "one\ntwo\ncafé \x00\nlast\n"
 
 
-def test_without_a_terminal_there_is_no_live_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_there_is_no_live_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     follow(ONE_PROCESS.replace("2.5", "0.1"), io.StringIO())
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["collected 1 item", "ttci/tests/test_checks.py::tiny@cpu/lin[gradients] PASSED [100%]"]

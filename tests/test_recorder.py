@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
-from ttci.artifacts.unfinished import explain_end, is_unfinished, unfinished_in
+from ttci.artifacts.unfinished import explain_end, running, unfinished_in, unmeasured
 from ttci.errors import MachineryError
 from ttci.manifest import Pair
 from ttci.results import (
     Environment,
     Fidelity,
+    Journal,
+    JournalReader,
     Measurement,
     Outcome,
     Result,
     Run,
+    State,
     read_run,
     write_run,
 )
@@ -64,7 +67,7 @@ def test_an_expected_check_is_an_error_until_it_is_judged(tmp_path: Path) -> Non
     recorder = recorder_at(path)
     recorder.expect([A, B])
     assert {outcome for outcome, _ in outcomes(path).values()} == {"error"}
-    assert all(is_unfinished(result) for result in read_run(path).results)
+    assert all(result.is_unfinished for result in read_run(path).results)
     recorder.start(A)
     assert outcomes(path)[A] == ("error", "not judged: the run ended while this check was running")
     recorder.record(A, report(result=passed(A)))
@@ -234,7 +237,7 @@ def test_an_end_is_laid_to_the_checks_that_were_running(tmp_path: Path) -> None:
     recorder.start(B)
     explained = explain_end(read_run(path), "died")
     assert [result.message for result in explained.results if result.id == B] == ["died"]
-    assert [is_unfinished(result) for result in explained.results if result.id == A] == [True]
+    assert [result.is_unfinished for result in explained.results if result.id == A] == [True]
 
 
 def test_an_end_between_two_checks_is_laid_to_the_one_that_had_its_turn(tmp_path: Path) -> None:
@@ -289,3 +292,28 @@ def test_a_message_of_the_user_s_own_is_never_taken_for_unfinished() -> None:
 def test_an_end_after_the_last_check_changes_no_result() -> None:
     run = run_of(passed(A), passed(B))
     assert explain_end(run, "died") == run
+
+
+def test_who_follows_a_journal_gets_each_result_once_and_a_torn_line_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    reader = JournalReader(path)
+    assert reader.news() == []
+    first, second = running(A).model_dump_json(), running(B).model_dump_json()
+    journal = Journal(path)
+    journal.append(first)
+    with Journal.path_for(path).open("a") as file:
+        file.write(second[:20])
+    assert [result.id for result in reader.news()] == [A]
+    assert reader.news() == []
+    with Journal.path_for(path).open("a") as file:
+        file.write(second[20:] + "\n")
+    assert [(result.id, result.state) for result in reader.news()] == [(B, State.RUNNING)]
+    journal.remove()
+    assert reader.news() == []
+
+
+def test_a_message_of_the_users_own_does_not_make_a_judged_check_unfinished() -> None:
+    said = running(A).message
+    judged = unmeasured(A, Outcome.FAILED, said)
+    assert not judged.is_unfinished
+    assert running(A).model_copy(update={"message": "said otherwise"}).is_unfinished

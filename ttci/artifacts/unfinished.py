@@ -10,23 +10,28 @@ import signal
 
 from ttci.errors import encodable
 from ttci.manifest import Identity
-from ttci.results import Outcome, Result, Run
-
-_NOT_JUDGED = "not judged: the run ended before this check began"
-_RUNNING = "not judged: the run ended while this check was running"
+from ttci.results import Outcome, Result, Run, State
 
 
 def not_judged(identity: str) -> Result:
     """A check that has not begun."""
-    return unmeasured(identity, Outcome.ERROR, _NOT_JUDGED)
+    message = "not judged: the run ended before this check began"
+    return unmeasured(identity, Outcome.ERROR, message, state=State.WAITING)
 
 
 def running(identity: str) -> Result:
     """A check that has begun."""
-    return unmeasured(identity, Outcome.ERROR, _RUNNING)
+    message = "not judged: the run ended while this check was running"
+    return unmeasured(identity, Outcome.ERROR, message, state=State.RUNNING)
 
 
-def unmeasured(identity: str, outcome: Outcome, message: str, seconds: float = 0.0) -> Result:
+def unmeasured(
+    identity: str,
+    outcome: Outcome,
+    message: str,
+    seconds: float = 0.0,
+    state: State = State.JUDGED,
+) -> Result:
     """A result that holds no measurement, only why."""
     known = Identity.parse(identity)
     return Result(
@@ -36,22 +41,18 @@ def unmeasured(identity: str, outcome: Outcome, message: str, seconds: float = 0
         outcome=outcome,
         seconds=seconds,
         message=encodable(message),
+        state=state,
     )
-
-
-def is_unfinished(result: Result) -> bool:
-    """Whether the run ended before this check did."""
-    return result.outcome is Outcome.ERROR and result.message in (_NOT_JUDGED, _RUNNING)
 
 
 def unfinished_in(run: Run) -> list[str]:
     """The identities of the checks that are still to be judged."""
-    return [result.id for result in run.results if is_unfinished(result)]
+    return [result.id for result in run.results if result.is_unfinished]
 
 
 def is_any_running(run: Run) -> bool:
     """Whether the run ended in the middle of a check."""
-    return any(is_unfinished(result) and result.message == _RUNNING for result in run.results)
+    return any(result.is_running for result in run.results)
 
 
 def explain_end(run: Run, what: str, *, began: bool = False) -> Run:
@@ -67,8 +68,8 @@ def explain_end(run: Run, what: str, *, began: bool = False) -> Run:
 
 
 def _struck(run: Run, *, began: bool) -> list[str]:
-    unfinished = [result for result in run.results if is_unfinished(result)]
-    struck = [result.id for result in unfinished if result.message == _RUNNING]
+    unfinished = [result for result in run.results if result.is_unfinished]
+    struck = [result.id for result in unfinished if result.is_running]
     if struck or not unfinished:
         return struck
     position = run.results.index(unfinished[0])

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ttci.results import Config, Fidelity, Result, Run
+from ttci.results import Fidelity, Result, Run
 
 _SEPARATOR = "; "
 _WHERE_ABSENT = {"products": "native"}  # what it means that a key is not there
@@ -46,16 +46,17 @@ def machine_of(run: Run) -> str:
 
 def config_of(result: Result) -> str:
     """The part that is the result's own: its shape, its dtype, the kernel."""
-    return _SEPARATOR.join(_parts(counting_in(result.config)))
+    return _SEPARATOR.join(_parts(counting_in(result)))
 
 
-def counting_in(config: Config) -> dict[str, Any]:
-    """What of a configuration must be equal for two figures to be compared, by its name in the line."""
+def counting_in(result: Result) -> dict[str, Any]:
+    """What of a result must be equal for two figures to be compared, by its name in the line."""
+    config = result.config
     return {
         "cache": config.decode_cache_length,
         "dtype": config.dtype,
         "kernel": config.kernel,
-        "process_lost": config.process_lost,
+        "process_lost": result.is_lost or None,
         "shape": config.input_shape,
     }
 

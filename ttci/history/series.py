@@ -76,7 +76,7 @@ def figures_of(run: Run) -> Iterator[Figure]:
         for measured in result.measurements:
             if measured.value is None:
                 continue
-            counting = repr(counting_in(result.config))
+            counting = repr(counting_in(result))
             if counting not in lines:
                 lines[counting] = joined(machine, config_of(result))
             series = Series(result.id, measured.name, measured.unit, measured.direction)

@@ -3,8 +3,8 @@
 from ttci.results.facts import Config, Environment
 from ttci.results.judging import exit_code, judge
 from ttci.results.models import DEFAULT_TARGET_TOLERANCE, SCHEMA, Measurement, Result, Run
-from ttci.results.run_file import Journal, encodable_in, parse_run, read_run, write_run
-from ttci.results.vocabulary import Drift, Fidelity, Outcome, Verdict
+from ttci.results.run_file import Journal, JournalReader, encodable_in, parse_run, read_run, write_run
+from ttci.results.vocabulary import Drift, Fidelity, Outcome, State, Verdict
 
 __all__ = [
     "DEFAULT_TARGET_TOLERANCE",
@@ -14,10 +14,12 @@ __all__ = [
     "Environment",
     "Fidelity",
     "Journal",
+    "JournalReader",
     "Measurement",
     "Outcome",
     "Result",
     "Run",
+    "State",
     "Verdict",
     "encodable_in",
     "exit_code",

@@ -82,4 +82,4 @@ class Config(_Facts):
     tolerance: int | float | None = None
     declared_at: str | None = None  # file:line
     targets_at: dict[str, str] | None = None  # file:line by metric
-    process_lost: bool | None = None
+    process_lost: bool | None = None  # in older files: `Result.state` says it now

@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from ttci.errors import encodable
 from ttci.results.facts import Config, Environment
-from ttci.results.vocabulary import Fidelity, Outcome, Verdict
+from ttci.results.vocabulary import Fidelity, Outcome, State, Verdict
 
 SCHEMA = 1
+_STATES_IN_WORDS = {
+    "not judged: the run ended before this check began": State.WAITING,
+    "not judged: the run ended while this check was running": State.RUNNING,
+}
 DEFAULT_TARGET_TOLERANCE = 0.05  # a fraction of the target
 
 
@@ -56,18 +60,34 @@ class Result(_Record):
     message: str = ""
     config: Config = Config()
     measurements: tuple[Measurement, ...] = ()
+    state: State = State.JUDGED
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the run ended before this check did."""
+        return self.state in (State.WAITING, State.RUNNING) or self._state_in_words is not None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the run ended in the middle of this check."""
+        return State.RUNNING in (self.state, self._state_in_words)
 
     @property
     def is_lost(self) -> bool:
         """Whether the process ended before the check did: a crash, a hang."""
-        return self.config.process_lost is True
+        return self.state is State.LOST or self.config.process_lost is True
+
+    @property
+    def _state_in_words(self) -> State | None:
+        """As files without the field have it: they are read for good, and keep every byte."""
+        return _STATES_IN_WORDS.get(self.message) if self.outcome is Outcome.ERROR else None
 
     def lost(self, message: str) -> Result:
         """This check as one that took its process along."""
         update = {
             "outcome": Outcome.ERROR,
             "message": encodable(message),
-            "config": self.config | {"process_lost": True},
+            "state": State.LOST,
         }
         return self.model_copy(update=update)
 

@@ -40,6 +40,26 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
 
+class JournalReader:
+    """Follows the journal of a run that another process writes."""
+
+    def __init__(self, run_path: Path) -> None:
+        self._path = Journal.path_for(run_path)
+        self._position = 0
+
+    def news(self) -> list[Result]:
+        """What came since it was last asked, in order; a line that is not whole yet comes the next time."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                come = file.read()
+        except OSError:  # there is none yet, or none any more
+            return []
+        whole = come[: come.rfind(b"\n") + 1]
+        self._position += len(whole)
+        return [Result.model_validate_json(line) for line in whole.splitlines()]
+
+
 def _with_journal(path: Path, run: Run) -> Run:
     try:
         lines = Journal.path_for(path).read_text(encoding="utf-8").splitlines(keepends=True)

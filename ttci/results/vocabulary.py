@@ -28,6 +28,15 @@ class Outcome(_Word):
     UNAVAILABLE = "unavailable"  # the device or an implementation is not here
 
 
+class State(_Word):
+    """How far a check got before the run ended."""
+
+    WAITING = "waiting"  # it had not begun
+    RUNNING = "running"
+    LOST = "lost"  # it took its process along: a crash, a hang
+    JUDGED = "judged"
+
+
 class Verdict(_Word):
     """Of a measurement against its target."""
 

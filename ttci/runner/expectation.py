@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ttci.artifacts.unfinished import is_unfinished
 from ttci.results import Run
 from ttci.text.duration import duration_text
 
@@ -24,7 +23,7 @@ class Earlier:
     @classmethod
     def of(cls, run: Run | None) -> Earlier | None:
         """What `run` tells of how long it took; None where it tells nothing."""
-        judged = [result for result in run.results if not is_unfinished(result)] if run else []
+        judged = [result for result in run.results if not result.is_unfinished] if run else []
         seconds = {result.id: result.seconds for result in judged if result.seconds > 0}
         return cls(run.started.date(), seconds) if run and seconds else None
 
@@ -50,7 +49,7 @@ class Expectation:
     _is_known: bool = False
 
     def begin(self, name: str) -> str | None:
-        """Note that `name`, a check or a test of the user's own, begins; what is to be said then."""
+        """Note that the check `name` begins; what is to be said then."""
         is_first, self._is_known = not self._is_known, True
         if is_first:
             self._checks = set(self.to_judge())

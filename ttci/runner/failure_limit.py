@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from ttci.artifacts.unfinished import is_unfinished
 from ttci.results import Outcome, Run
 
 
@@ -17,7 +16,7 @@ def failures_left(run: Run, pytest_args: Sequence[str]) -> int | None:
     if limit is None:
         return None
     failed = [result for result in run.results if result.outcome in (Outcome.FAILED, Outcome.ERROR)]
-    return max(0, limit - sum(not is_unfinished(result) for result in failed))
+    return max(0, limit - sum(not result.is_unfinished for result in failed))
 
 
 def failure_limit(pytest_args: Sequence[str]) -> int | None:

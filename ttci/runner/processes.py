@@ -21,7 +21,7 @@ from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.unfinished import ended_by_itself, explain_end, is_any_running, timed_out, unfinished_in
 from ttci.errors import ExitCode, worst
 from ttci.manifest import DeviceEntry, Manifest, Pair
-from ttci.results import Journal, Outcome, Result, Run, exit_code, write_run
+from ttci.results import Journal, JournalReader, Result, Run, exit_code, write_run
 from ttci.runner.child import Ended as EndedProcess
 from ttci.runner.child import run_child
 from ttci.runner.ending import reason_in
@@ -133,8 +133,13 @@ class PairProcesses:
             run = folder.read_run()
             return unfinished_in(run) if run else []
 
+        journal = JournalReader(folder.run)
+
+        def begun() -> list[str]:
+            return [result.id for result in journal.news() if result.is_running]
+
         expectation = Expectation(str(self.pair), self.earlier, to_judge, workers)
-        with Progress(str(self.pair), self.log, expectation) as progress:
+        with Progress(str(self.pair), self.log, expectation, begun) as progress:
             ended = run_child(command, self._environment(workers), progress, self.deadline)
             return ended, progress.last_lines(_LAST_LINES)
 
@@ -312,7 +317,7 @@ def _quoting(what: str, last_lines: str) -> str:
 def _with_lines_before_its_end(result: Result, lines: Sequence[str]) -> Result:
     """The plugin has printed the message of a check that took its worker along."""
     said = f"{result.id}: {result.message}"
-    if result.outcome is not Outcome.ERROR or said not in lines:
+    if not result.is_lost or said not in lines:
         return result
     position = len(lines) - 1 - lines[::-1].index(said)
     last_lines = "\n".join(lines[max(0, position - _LAST_LINES) : position])

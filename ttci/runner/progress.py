@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import selectors
 import subprocess
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
@@ -19,21 +19,27 @@ if TYPE_CHECKING:
 
 _KEPT_LINES = 100
 _TICK_S = 0.5
-# pytest -v begins a line with a test's id and ends it with the outcome; with
-# several workers it prints the id alone on a line when a worker begins with it.
-_BEGUN = re.compile(r"\S+\.py::(?P<name>[^\[\]]+\[[^\[\]]+\])( .*)?")
 
 
 class Progress:
-    """Follows a process: plain lines, and under them in a terminal the check that is running."""
+    """Follows a process: plain lines, and under them in a terminal the check that is running.
 
-    def __init__(self, title: str, log: IO[str], expectation: Expectation | None = None) -> None:
+    begun: says which checks have begun since it was last asked.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        log: IO[str],
+        expectation: Expectation | None = None,
+        begun: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self._title = title
         self._log = log
+        self._begun = begun
         self._expectation = expectation or Expectation()
         self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
         self._bar = _terminal_bar() if can_be_redrawn() else None
-        self._running = ""
 
     def __enter__(self) -> Progress:
         if self._bar:
@@ -60,6 +66,7 @@ class Progress:
                 selector.register(output, selectors.EVENT_READ)
                 while (remaining := deadline - time.monotonic()) > 0:
                     has_ended = process.poll() is not None
+                    self._show_begun()
                     if not selector.select(min(remaining, _TICK_S)):
                         if has_ended:
                             return True
@@ -90,21 +97,16 @@ class Progress:
     def _show_chunk(self, chunk: bytes) -> bytes:
         *lines, unfinished = chunk.split(b"\n")
         for line in lines:
-            self._show_running(_text(line))
             self.show(_text(line))
-        self._show_running(_text(unfinished))
         return unfinished
 
-    def _show_running(self, line: str) -> None:
-        begun = _BEGUN.fullmatch(line)
-        if not begun or begun["name"] == self._running:
-            return
-        self._running = begun["name"]
-        said = self._expectation.begin(self._running)
-        if said:
-            self.show(said)
-        if self._bar:
-            self._bar.reset(self._task, description=self._running)
+    def _show_begun(self) -> None:
+        for check in self._begun():
+            said = self._expectation.begin(check)
+            if said:
+                self.show(said)
+            if self._bar:
+                self._bar.reset(self._task, description=check)
 
 
 def _text(line: bytes) -> str:

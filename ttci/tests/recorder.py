@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from ttci.artifacts.unfinished import is_unfinished, not_judged, running, unmeasured
+from ttci.artifacts.unfinished import not_judged, running, unmeasured
 from ttci.environment import describe_environment
 from ttci.errors import InputError
 from ttci.manifest import Pair
@@ -99,7 +99,7 @@ class Recorder:
     def _keep(self, result: Result) -> None:
         """Take over a result of the process before; what it had not judged stays to be judged."""
         self._entries[result.id] = result.model_dump_json()
-        if not is_unfinished(result):
+        if not result.is_unfinished:
             self._results[result.id] = result
 
     def finish(self) -> None:
