@@ -108,7 +108,7 @@ def _point(pair: str, number: int, value: float, host: str, target: float) -> Po
         host=host,
         commit=f"{number * 2654435761 % 2**32:08x}" * 5,
         branch="main",
-        circumstances="n150; bfloat16",
+        conditions="n150; bfloat16",
         versions=f"ttnn 0.81.{number // 40}",
         target=target,
     )

@@ -25,7 +25,7 @@ def point(number: int, value: float, **stated: Any) -> Point:
         "host": "rack7",
         "commit": f"{0xABC0000 + number:x}0123456789",
         "branch": "main",
-        "circumstances": "n150; bfloat16",
+        "conditions": "n150; bfloat16",
         "versions": "ttnn 0.81.1",
         "target": None,
     }

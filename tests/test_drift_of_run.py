@@ -130,7 +130,7 @@ def test_a_test_that_no_run_has_measured_is_new(view: Any) -> None:
         (timed(config={"dtype": "float32"}), {}, "dtype bfloat16 → float32"),
     ],
 )
-def test_a_figure_under_other_circumstances_is_incomparable_and_says_what_differs(
+def test_a_figure_under_other_conditions_is_incomparable_and_says_what_differs(
     view: Any, judge: Judge, result: Result, environment: dict[str, Any], said: str
 ) -> None:
     earlier = [run_at(1, cpu="486"), run_at(2)]  # what differs is said of the newest
@@ -148,7 +148,7 @@ def test_a_patch_version_and_a_host_are_marked_and_compared(view: Any) -> None:
     assert (entry.window[0].versions, entry.current.versions) == ("torch 2.13.1", "torch 2.13.0")
 
 
-def test_only_values_under_the_same_circumstances_are_in_the_window(view: Any, judge: Judge) -> None:
+def test_only_values_under_the_same_conditions_are_in_the_window(view: Any, judge: Judge) -> None:
     earlier = [run_at(1, timed(1.0)), run_at(2, timed(2.0), cores=2), run_at(3, timed(3.0))]
     view(earlier, run_at(4))
     assert judge.asked[0]["values"] == [1.0, 3.0]

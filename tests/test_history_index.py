@@ -69,7 +69,7 @@ def test_points_come_oldest_first_with_all_that_a_run_said(folder: Path) -> None
     assert second.started == FIRST + timedelta(hours=2)
     assert (second.run_id, second.host, second.commit) == (run_id(later), "rack7", "c" * 40)
     assert (second.branch, second.target, second.reruns) == ("main", 7.0, (5.9, 6.1))
-    assert second.circumstances == ("cpu EPYC 7763; cores 4; torch 2.13; dtype bfloat16; shape 1x128x4096")
+    assert second.conditions == ("cpu EPYC 7763; cores 4; torch 2.13; dtype bfloat16; shape 1x128x4096")
 
 
 def test_an_update_reads_only_files_that_are_new(folder: Path) -> None:
@@ -330,16 +330,16 @@ def _plans(index: Index) -> Iterator[str]:
         yield from (str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
 
 
-def circumstances(run: Run) -> str:
+def conditions(run: Run) -> str:
     """Of the only figure of a run."""
     [figure] = figures_of(run)
-    return figure.circumstances
+    return figure.conditions
 
 
-def test_circumstances_leave_out_what_is_no_bar() -> None:
+def test_conditions_leave_out_what_is_no_bar() -> None:
     run = run_at(1, timed(config={"module": "Attention", "declared_at": "m.py:3", "cut_from": [1]}))
     other = run_at(9, timed(config={"module": "Fast"}), host="rack8", torch="2.13.1", python="3.12")
-    assert circumstances(run) == circumstances(other)
+    assert conditions(run) == conditions(other)
     assert difference(versions_of(run), versions_of(other)) == (
         "torch 2.13.0 → 2.13.1, python 3.12, of which nothing was known"
     )
@@ -348,7 +348,7 @@ def test_circumstances_leave_out_what_is_no_bar() -> None:
 def test_a_field_that_this_ttci_does_not_know_parts_no_history() -> None:
     run = run_at(1)
     other = run_at(2, timed(config={"seed": 7, "layout": {"tile": 32}}), rig="b", room={"celsius": 21.5})
-    assert circumstances(run) == circumstances(other)
+    assert conditions(run) == conditions(other)
 
 
 @pytest.mark.parametrize(
@@ -360,21 +360,21 @@ def test_a_field_that_this_ttci_does_not_know_parts_no_history() -> None:
         ({"products": "float32"}, "products native → float32"),
     ],
 )
-def test_circumstances_differ_by_machine_and_line_of_software(change: dict[str, Any], said: str) -> None:
+def test_conditions_differ_by_machine_and_line_of_software(change: dict[str, Any], said: str) -> None:
     run, other = run_at(1), run_at(2, **change)
-    assert difference(circumstances(run), circumstances(other)) == said
+    assert difference(conditions(run), conditions(other)) == said
 
 
-def test_circumstances_of_a_board_are_its_own_and_not_the_hosts_processor() -> None:
+def test_conditions_of_a_board_are_its_own_and_not_the_hosts_processor() -> None:
     def of_board(**environment: Any) -> Run:
         return run_at(1, fidelity=Fidelity.SILICON, ttnn="0.81.1", boards="n150", **environment)
 
     here = of_board(firmware="19.2.0.0")
-    assert circumstances(here) == (
+    assert conditions(here) == (
         "fidelity silicon; ttnn 0.81; boards n150; firmware 19.2; dtype bfloat16; shape 1x128x4096"
     )
     there = of_board(firmware="19.2.1.0", cpu="Xeon", torch="2.14.0")
-    assert circumstances(there) == circumstances(here)
+    assert conditions(there) == conditions(here)
 
 
 def test_boards_of_a_host_are_those_that_its_driver_names(tmp_path: Path) -> None:
@@ -389,7 +389,7 @@ def test_boards_of_a_host_are_those_that_its_driver_names(tmp_path: Path) -> Non
     assert boards_in(tmp_path) == {"boards": "n300, n150", "firmware": "19.2.0.0", "driver": "2.4.1"}
 
 
-def test_circumstances_differ_by_shape_dtype_and_kernel() -> None:
+def test_conditions_differ_by_shape_dtype_and_kernel() -> None:
     shapes: list[dict[str, Any]] = [
         {},
         {"input_shape": [1, 64, 4096]},
@@ -397,7 +397,7 @@ def test_circumstances_differ_by_shape_dtype_and_kernel() -> None:
         {"kernel": {"op": "linear"}},
     ]
     runs = [run_at(1, timed(config=config)) for config in shapes]
-    assert len({circumstances(run) for run in runs}) == 4
+    assert len({conditions(run) for run in runs}) == 4
 
 
 def test_a_pull_request_from_a_branch_called_main_is_not_main() -> None:

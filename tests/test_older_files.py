@@ -27,7 +27,7 @@ OLDER = Path(__file__).with_name("data") / "older"
 EXPECTED = json.loads((OLDER / "expected.json").read_text(encoding="utf-8"))
 RUNS = sorted(EXPECTED["states"])
 OF_A_RUN = ("run_id", "file", "commit", "branch", "host", "versions")
-OF_A_POINT = ("value", "circumstances", "target")
+OF_A_POINT = ("value", "conditions", "target")
 STORED = sorted((OLDER / "history").rglob("*.json"))
 
 
@@ -65,13 +65,13 @@ def read_by_index(store: Store, folder: Path) -> dict[str, Any]:
         return {"notes": index.notes(), "runs": runs, "drift": drift}
 
 
-def test_a_history_in_a_folder_has_the_same_series_circumstances_and_verdicts(no_repository: Path) -> None:
+def test_a_history_in_a_folder_has_the_same_series_conditions_and_verdicts(no_repository: Path) -> None:
     found = read_by_index(FolderStore(OLDER / "history"), no_repository)
     assert found == EXPECTED["folder"]
     assert len({row[4] for run in found["runs"] for row in run["figures"]}) > 10
 
 
-def test_a_history_on_a_branch_has_the_same_series_circumstances_and_verdicts(
+def test_a_history_on_a_branch_has_the_same_series_conditions_and_verdicts(
     tmp_path: Path, no_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repositories = make_repositories(tmp_path, monkeypatch)

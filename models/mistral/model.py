@@ -46,8 +46,10 @@ class MistralModel(nn.Module, TestableModule):
 
     def get_test_configs(self) -> dict[str, tuple[nn.Module, TestConfig]]:
         """Name the modules to test; the targets are for bfloat16 on a Wormhole n150."""
+        return self._forward_passes() | self._decode_steps()
+
+    def _forward_passes(self) -> dict[str, tuple[nn.Module, TestConfig]]:
         shape = (1, 2048, self.config.hidden_dim)
-        token = (1, 1, self.config.hidden_dim)
         return {
             "mistral_7b_attention": (
                 self.attention,
@@ -83,6 +85,11 @@ class MistralModel(nn.Module, TestableModule):
                     expected_output_shape=shape,
                 ),
             ),
+        }
+
+    def _decode_steps(self) -> dict[str, tuple[nn.Module, TestConfig]]:
+        token = (1, 1, self.config.hidden_dim)
+        return {
             "mistral_7b_attention_decode": (
                 self.attention,
                 TestConfig(

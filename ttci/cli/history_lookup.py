@@ -12,7 +12,8 @@ from ttci.artifacts.find import pair_folders
 from ttci.drift.judgement import SeriesDrift
 from ttci.errors import InputError, NothingMatchedError, did_you_mean, quoted
 from ttci.history import record
-from ttci.history.index.index import Index, StoredRun
+from ttci.history.index.index import Index
+from ttci.history.index.stored_run import StoredRun
 from ttci.history.series import Series
 from ttci.history.stores.protocol import Store
 from ttci.manifest.identity import pair_of

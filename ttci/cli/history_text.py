@@ -10,7 +10,7 @@ from typing import Any
 
 from ttci.drift.judgement import SeriesDrift
 from ttci.history.comparability import difference
-from ttci.history.index.index import StoredRun
+from ttci.history.index.stored_run import StoredRun
 from ttci.history.series import SHORT_COMMIT, Point, Series
 from ttci.text.one_line import one_line
 from ttci.text.table import align
@@ -76,7 +76,7 @@ def _facts(entry: SeriesDrift) -> Iterator[tuple[str, str]]:
         yield "value", _figure(entry.current.value, unit)
         if entry.current.reruns:
             yield "reruns", ", ".join(_figure(value, unit) for value in entry.current.reruns)
-        yield "circumstances", entry.current.circumstances
+        yield "conditions", entry.current.conditions
     if judgement.level is not None:
         yield "level", f"{_figure(judgement.level, unit)} of the runs before"
     if judgement.change is not None:
@@ -136,7 +136,7 @@ def point_json(point: Point) -> dict[str, Any]:
         "value": point.value,
         "target": point.target,
         "reruns": list(point.reruns),
-        "circumstances": point.circumstances,
+        "conditions": point.conditions,
         "versions": point.versions,
     }
 
@@ -159,7 +159,7 @@ def _changed(before: Point | None, now: Point, *, is_step: bool) -> str:
     said = ["another level begins"] if is_step else []
     if before:
         said += [
-            difference(before.circumstances, now.circumstances),
+            difference(before.conditions, now.conditions),
             difference(before.versions, now.versions),
         ]
     return ", ".join(dict.fromkeys(filter(None, said)))

@@ -1,7 +1,7 @@
 """Every figure of a run beside its history.
 
 `gone` is what the newest run of the baseline has measured and this one has not, under whatever
-circumstances. run.json does not say whether a run was narrowed to some tests, so that of a
+conditions. run.json does not say whether a run was narrowed to some tests, so that of a
 narrowed run much is gone. Nothing is guessed: the reason says whether the check is in the run
 and ended without the figure, or is not in the run at all.
 """
@@ -134,13 +134,13 @@ class _Beside:
                 yield SeriesDrift(
                     series,
                     Judgement(Drift.GONE, reason),
-                    self._window(series, last.circumstances),
+                    self._window(series, last.conditions),
                     None,
                     self._baseline.sentence,
                 )
 
     def _judged(self, figure: Figure) -> SeriesDrift:
-        window = self._window(figure.series, figure.circumstances)
+        window = self._window(figure.series, figure.conditions)
         judgement = self._judgement(figure, window) if window else self._nothing_like(figure)
         return SeriesDrift(figure.series, judgement, window, self._point(figure), self._baseline.sentence)
 
@@ -158,33 +158,33 @@ class _Beside:
         )
 
     def _nothing_like(self, figure: Figure) -> Judgement:
-        """No run of the baseline has measured it under these circumstances."""
+        """No run of the baseline has measured it under these conditions."""
         others = self._lines.get(figure.series, {})
         newest = [point for other in others for point in self._newest(figure.series, other, 1)]
         if not newest:
             return Judgement(Drift.NEW, "No earlier run has measured it.")
         last = max(newest, key=lambda point: self._positions[point.run_id])
-        what = difference(last.circumstances, figure.circumstances)
-        return Judgement(Drift.INCOMPARABLE, f"Other circumstances than in {_by(last)}: {what}.")
+        what = difference(last.conditions, figure.conditions)
+        return Judgement(Drift.INCOMPARABLE, f"Other conditions than in {_by(last)}: {what}.")
 
-    def _window(self, series: Series, circumstances: str) -> tuple[Point, ...]:
-        window = self._newest(series, circumstances, MOST_POINTS)[::-1]
+    def _window(self, series: Series, conditions: str) -> tuple[Point, ...]:
+        window = self._newest(series, conditions, MOST_POINTS)[::-1]
         if not self._is_by_time:
             window.sort(key=lambda point: self._positions[point.run_id])
         return tuple(window)
 
-    def _newest(self, series: Series, circumstances: str, most: int) -> list[Point]:
+    def _newest(self, series: Series, conditions: str, most: int) -> list[Point]:
         """The newest points of runs of the baseline, by their time."""
-        line = self._lines.get(series, {}).get(circumstances)
+        line = self._lines.get(series, {}).get(conditions)
         if line is None:
             return []
-        numbered, branch = (line, circumstances), self._baseline.branch
+        numbered, branch = (line, conditions), self._baseline.branch
         return self._index.newest_points(numbered, branch, self._runs, self._times, most)
 
     def _point(self, figure: Figure) -> Point:
         (identifier, started), place = self._run_point
         return Point(
-            *(identifier, started, figure.value, *place, figure.circumstances, self._versions),
+            *(identifier, started, figure.value, *place, figure.conditions, self._versions),
             *(figure.target, figure.reruns),
         )
 

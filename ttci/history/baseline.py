@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ttci.history.commits import Commits
-from ttci.history.index.index import Index, StoredRun
+from ttci.history.index.index import Index
+from ttci.history.index.stored_run import StoredRun
 from ttci.history.record import run_id
 from ttci.history.series import SHORT_COMMIT, branch_of, commit_of, in_utc
 from ttci.results import Run

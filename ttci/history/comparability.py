@@ -1,4 +1,4 @@
-"""Under which circumstances a figure was measured: what must be equal for two to be compared.
+"""Under which conditions a figure was measured: what must be equal for two to be compared.
 
 That is a list of what counts. All else only informs: a field that a newer ttci writes, or a
 user's own device, parts no history from what is measured today.
@@ -67,7 +67,7 @@ def versions_of(run: Run) -> str:
 
 
 def difference(earlier: str, now: str) -> str:
-    """How two lines of circumstances or of versions differ: ``torch 2.12 → 2.13, cores 4 → 2``."""
+    """How two lines of conditions or of versions differ: ``torch 2.12 → 2.13, cores 4 → 2``."""
     before, after = _read(earlier), _read(now)
     for key, usual in _WHERE_ABSENT.items():
         if key in before or key in after:

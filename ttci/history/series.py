@@ -36,7 +36,7 @@ class Series:
 class Point(NamedTuple):
     """What one run measured of a series; a tuple, as a large report makes 100,000 of them.
 
-    circumstances: what must be the same for two points to be compared, as a line of text.
+    conditions: what must be the same for two points to be compared, as a line of text.
     versions: what may differ and is then marked, as a line of text.
     """
 
@@ -46,7 +46,7 @@ class Point(NamedTuple):
     host: str
     commit: str | None
     branch: str | None
-    circumstances: str
+    conditions: str
     versions: str = ""
     target: float | None = None
     reruns: tuple[float, ...] = ()  # that were made to confirm the value
@@ -63,7 +63,7 @@ class Figure:
 
     series: Series
     value: float
-    circumstances: str
+    conditions: str
     target: float | None
     reruns: tuple[float, ...]
 

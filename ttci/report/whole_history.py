@@ -10,7 +10,8 @@ from pathlib import Path
 from ttci.drift.compare import view_of
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.history.commits import Commits
-from ttci.history.index.index import Index, StoredRun
+from ttci.history.index.index import Index
+from ttci.history.index.stored_run import StoredRun
 from ttci.history.record import decode
 from ttci.history.series import Series
 from ttci.history.stores.protocol import Store
@@ -66,8 +67,7 @@ def _longer(entry: SeriesDrift, index: Index) -> SeriesDrift:
     older = [
         point
         for point in index.points(entry.series, _LOOKED_THROUGH)
-        if point.started < oldest
-        and (point.branch, point.circumstances) == (first.branch, first.circumstances)
+        if point.started < oldest and (point.branch, point.conditions) == (first.branch, first.conditions)
     ]
     shown = older[max(0, len(older) + len(entry.window) + 1 - MOST_POINTS) :]
     judgement = entry.judgement

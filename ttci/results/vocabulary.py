@@ -61,5 +61,5 @@ class Drift(_Word):
     FASTER = "faster"
     NEW = "new"  # history holds nothing of it
     GONE = "gone"  # history holds it, and the run does not
-    INCOMPARABLE = "incomparable"  # measured under other circumstances: machine, shape, version
+    INCOMPARABLE = "incomparable"  # measured under other conditions: machine, shape, version
     TOO_FEW = "too-few"  # earlier runs to say anything

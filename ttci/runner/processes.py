@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +26,7 @@ from ttci.runner.ending import reason_in
 from ttci.runner.expectation import Earlier, Expectation
 from ttci.runner.failure_limit import failures_left
 from ttci.runner.progress import Progress
+from ttci.runner.pytest_command import PytestCommand
 
 _LAST_LINES = 100  # so many that the dump of a fatal error hides not what was printed before
 _LISTING_S = 60.0  # for listing the checks that are not going to be run
@@ -75,11 +74,10 @@ class PairProcesses:
 
     def list_only(self, folder: PairFolder, checks: Sequence[str], reason: str) -> None:
         """Record these checks as not judged."""
-        own = [f"--test-check={check}" for check in checks]
         with Progress(str(self.pair), self.log) as progress:
             progress.show(f"{self.pair}: {', '.join(checks)} is not judged: {reason}")
-            command = [*self._command(folder), *own, *self.pytest_args, "-n0", "--collect-only", "-q"]
-            run_child(command, self._environment(), progress, time.monotonic() + _LISTING_S)
+            command = self._pytest.listing(folder, checks)
+            run_child(command, self._pytest.environment(), progress, time.monotonic() + _LISTING_S)
 
     def reason_to_stop(self, run: Run | None) -> str | None:
         """Why no more is to be judged after `run`; None where nothing is against it."""
@@ -93,6 +91,10 @@ class PairProcesses:
         return Path(self.log.name).with_name(names.ENDED)
 
     @property
+    def _pytest(self) -> PytestCommand:
+        return PytestCommand(self.manifest, self.pair, self.pytest_args, self.variables)
+
+    @property
     def _device(self) -> DeviceEntry:
         return self.manifest.devices[self.pair.device]
 
@@ -101,7 +103,7 @@ class PairProcesses:
     ) -> _End:
         self._ended.unlink(missing_ok=True)
         before = folder.read_run() if died_before else None
-        command = self._whole_command(folder, checks, workers, before)
+        command = self._pytest.judging(folder, checks, workers, before)
         ended, last_lines = self._run_pytest(command, workers, folder)
         run = folder.read_run()
         said = read_ended(self._ended) if self._ended.exists() else None
@@ -140,49 +142,8 @@ class PairProcesses:
 
         expectation = Expectation(str(self.pair), self.earlier, to_judge, workers)
         with Progress(str(self.pair), self.log, expectation, begun) as progress:
-            ended = run_child(command, self._environment(workers), progress, self.deadline)
+            ended = run_child(command, self._pytest.environment(workers), progress, self.deadline)
             return ended, progress.last_lines(_LAST_LINES)
-
-    def _whole_command(
-        self, folder: PairFolder, checks: Sequence[str], workers: int, before: Run | None
-    ) -> list[str]:
-        """With what `before` holds left out."""
-        own = [f"--test-check={check}" for check in checks]
-        own += ["-n", str(workers)] if workers > 1 else self._no_workers()
-        last = ["-n0"] if checks and workers == 1 else []  # alone, whatever the user's arguments say
-        if before:
-            left = failures_left(before, self.pytest_args)
-            last += ["--ttci-resume", *([f"--maxfail={left}"] if left else [])]
-        return [*self._command(folder), *own, *self.pytest_args, *last]
-
-    def _no_workers(self) -> list[str]:
-        """Whatever an ini file's addopts say: performance is measured alone."""
-        return [] if "no:xdist" in " ".join(self.pytest_args) else ["-n0"]
-
-    def _command(self, folder: PairFolder) -> list[str]:
-        return [
-            *(sys.executable, "-m", "pytest", "-v"),
-            *(part for name in _plugins() for part in ("-p", name)),
-            *("--manifest", str(self.manifest.path)),
-            *("--test-model", self.pair.model),
-            *("--test-device", self.pair.device),
-            *("--test-timeout", str(self._device.test_timeout_seconds)),
-            *("--run-json", str(folder.run)),
-            *("--junitxml", str(folder.junit)),
-            *("--benchmark-json", str(folder.benchmark)),
-            *self._capture(),
-        ]
-
-    def _capture(self) -> list[str]:
-        """What ttnn prints before it ends the process would else be lost."""
-        return ["--capture=sys"] if self._device.backend == "ttnn" else []
-
-    def _environment(self, workers: int = 1) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.variables}
-        if workers > 1:
-            threads = max(1, (os.cpu_count() or 1) // workers)
-            environment.setdefault("OMP_NUM_THREADS", str(threads))
-        return environment
 
     @property
     def _check_timed_out(self) -> str:
@@ -294,12 +255,6 @@ class _End:
     code: ExitCode
     has_died: bool  # or a worker of it
     goes_on: bool  # another is to judge what is left
-
-
-def _plugins() -> list[str]:
-    """Those whose options we give, by the names that pytest loads them under: it may load none by itself."""
-    by_module = {"ttci": "ttci", "pytest_benchmark": "benchmark", "xdist": "xdist"}
-    return [name for module, name in by_module.items() if find_spec(module)]
 
 
 def _has_begun(run: Run | None, before: Run | None) -> bool:

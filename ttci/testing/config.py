@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from pydantic import ValidationError
 from torch import nn
 
 from ttci.catalog.checks import check_class, check_names
 from ttci.catalog.metrics import METRICS
-from ttci.errors import InputError, Mistake, did_you_mean
+from ttci.errors import InputError, Mistake
 from ttci.manifest import TestTargets, fits_as_test_name
 from ttci.modules.kernels import Kernel
+from ttci.testing.declared_values import check_name_mistakes, is_positive, is_shape, target_mistakes
 from ttci.testing.places import UNKNOWN, Place, caller_place
 
 DEFAULT_TOLERANCE = 1e-3
@@ -212,15 +211,15 @@ def _mistakes(config: TestConfig) -> list[str]:
     if not isinstance(config.name, str) or not fits_as_test_name(config.name):
         wrong.append(f"{config.name!r} is no name; use printable text without brackets and '::'")
     for label in ("input_shape", "expected_output_shape"):
-        if not _is_shape(getattr(config, label)):
+        if not is_shape(getattr(config, label)):
             wrong.append(f"{label} is {getattr(config, label)!r}; give a tuple of positive integers")
-    if not _is_positive(config.tolerance):
+    if not is_positive(config.tolerance):
         wrong.append(f"tolerance is {config.tolerance!r}; give a number above 0, like 1e-3")
     seconds: object = config.measure_seconds
-    if seconds is not None and not _is_positive(seconds):
+    if seconds is not None and not is_positive(seconds):
         wrong.append(f"measure_seconds is {seconds!r}; give a number of seconds above 0, like 10")
-    wrong += _target_mistakes(config.performance_targets)
-    wrong += _check_name_mistakes(config.test_cases)
+    wrong += target_mistakes(config.performance_targets)
+    wrong += check_name_mistakes(config.test_cases)
     wrong += _decode_mistakes(config)
     for label in ("inputs", "reference"):
         value = getattr(config, label)
@@ -274,45 +273,5 @@ def _spec_mistakes(spec: ModuleTestSpec) -> Iterator[str]:
         yield f"config is {config!r}; give a dict of the constructor's keyword arguments"
 
 
-def _target_mistakes(targets: Any) -> list[str]:
-    if targets is not None and not isinstance(targets, Mapping):
-        return [f"the targets are a {type(targets).__name__}; give a dict like {{'latency_ms': 5.0}}"]
-    try:
-        TestTargets.model_validate(dict(targets or {}))
-    except ValidationError as error:
-        known = TestTargets.model_fields
-        return [
-            f"unknown target {details['loc'][0]!r}; {did_you_mean(str(details['loc'][0]), known)}"
-            if details["type"] == "extra_forbidden" and len(details["loc"]) == 1
-            else f"target {'.'.join(map(str, details['loc']))}: "
-            f"{details['msg'].removeprefix('Value error, ')}"
-            for details in error.errors()
-        ]
-    return []
-
-
-def _check_name_mistakes(names: Any) -> list[str]:
-    known = check_names()
-    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        return [f"test_cases is {names!r}; give a list of {', '.join(known)}"]
-    return [f"unknown check {n!r}; {did_you_mean(str(n), known)}" for n in names if n not in known]
-
-
-def _is_shape(shape: Any) -> bool:
-    if shape is None:
-        return True
-    return (
-        isinstance(shape, Sequence)
-        and not isinstance(shape, str)
-        and len(shape) > 0
-        and all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in shape)
-    )
-
-
 def _as_shape(shape: Sequence[int] | None) -> Shape | None:
     return None if shape is None else tuple(shape)
-
-
-def _is_positive(number: Any) -> bool:
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    return is_number and math.isfinite(number) and number > 0

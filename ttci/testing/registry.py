@@ -54,9 +54,8 @@ def test_module(
 ) -> ModuleType:
     """Mark `module` for testing, in place; returns the very module it was given.
 
-    The input shape is worked out from the module, with `test_batch_size` and
-    `test_seq_len`, where `input_shape` is None. The others are those of
-    `TestConfig`. Raises DeclarationError.
+    The input shape is worked out from the module, with `test_batch_size` and `test_seq_len`,
+    where `input_shape` is None. The others are those of `TestConfig`. Raises DeclarationError.
     """
     config = TestConfig(
         test_name,

@@ -83,3 +83,10 @@ def _leave_uncaught(
         leave_end(config, ExitCode.MACHINERY, explain_end_of_pytest(error))
     if callable(before):
         before(kind, error, trace)
+
+
+def code_of_exit(returncode: int | None, *, has_results: bool) -> int:
+    """What pytest.exit means to us: its own default and what it ends early come from the machinery."""
+    if has_results or returncode in (None, pytest.ExitCode.INTERRUPTED):
+        return ExitCode.MACHINERY
+    return ExitCode.NOTHING_MATCHED if returncode == 0 else returncode

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from ttci.artifacts import names
+from ttci.catalog.checks import needs_timer
 from ttci.results import Result
 from ttci.testing.judge import Case
 
@@ -33,3 +35,29 @@ class Check(pytest.Function):
         """
         parts: Any = super().id
         return type(parts).parse(self.nodeid)
+
+
+def items_of(parent: pytest.Module, function: object, cases: Iterable[Case]) -> list[pytest.Item]:
+    """One item a case; its fixtures are the function's, and are looked up once."""
+    items: list[pytest.Item] = []
+    fixtures = None
+    for case in cases:
+        item: Check = Check.from_parent(
+            parent, name=str(case.identity), callobj=function, fixtureinfo=fixtures
+        )
+        fixtures = item._fixtureinfo
+        item.stash[CASE] = case
+        if needs_timer(case.check) and not _is_timed(parent.config):
+            item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
+        items.append(item)
+    return items
+
+
+def function_for(check: str, config: pytest.Config) -> str:
+    """Which function of the suite's file judges a check."""
+    return "judge_timed" if needs_timer(check) and _is_timed(config) else "judge"
+
+
+def _is_timed(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark is there: a user's -p no:benchmark takes its fixture away."""
+    return config.getoption("benchmark_skip", None) is not None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ttci.catalog.checks import check_names, load_checks, needs_timer
+from ttci.catalog.checks import check_names, load_checks
 from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
 from ttci.results import Fidelity, Result, exit_code
 from ttci.runner.child import end_with_starter
@@ -20,13 +20,14 @@ from ttci.testing.judge import Case
 from ttci.testing.results import line_of
 from ttci.tests.arguments import SUITE, add_suite, identity_in
 from ttci.tests.ending import (
+    code_of_exit,
     explain_end_of_pytest,
     leave_end,
     leave_wrong_usage,
     make_encodable,
     tell_of_uncaught,
 )
-from ttci.tests.items import CASE, RESULT, Check, SuiteModule
+from ttci.tests.items import CASE, RESULT, SuiteModule, function_for, items_of
 from ttci.tests.recorder import Recorder
 from ttci.tests.unmeasured import fail_where_a_target_binds, left_out_with_a_target
 from ttci.tests.watchdog import Watchdog
@@ -101,8 +102,8 @@ class SuiteSession:
         if not isinstance(collector, SuiteModule):
             return None
         config = self._config
-        cases = [case for case in self._cases if name == _function_for(case.check, config)]
-        return _items(collector, obj, cases)
+        cases = [case for case in self._cases if name == function_for(case.check, config)]
+        return items_of(collector, obj, cases)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
@@ -209,7 +210,7 @@ class SuiteSession:
             return
         if isinstance(excinfo.value, pytest.exit.Exception):
             has_results = self._recorder is not None and bool(self._recorder.results)
-            code = _code_of_exit(excinfo.value.returncode, has_results=has_results)
+            code = code_of_exit(excinfo.value.returncode, has_results=has_results)
             leave_end(self._config, code, explain_end_of_pytest(excinfo.value))
 
     @pytest.hookimpl(wrapper=True)
@@ -280,38 +281,6 @@ def _refuse_unknown(checks: Sequence[str]) -> None:
                 for check in unknown
             ]
         )
-
-
-def _items(parent: pytest.Module, function: object, cases: Iterable[Case]) -> list[pytest.Item]:
-    """One item a case; its fixtures are the function's, and are looked up once."""
-    items: list[pytest.Item] = []
-    fixtures = None
-    for case in cases:
-        item: Check = Check.from_parent(
-            parent, name=str(case.identity), callobj=function, fixtureinfo=fixtures
-        )
-        fixtures = item._fixtureinfo
-        item.stash[CASE] = case
-        if needs_timer(case.check) and not _is_timed(parent.config):
-            item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
-        items.append(item)
-    return items
-
-
-def _function_for(check: str, config: pytest.Config) -> str:
-    return "judge_timed" if needs_timer(check) and _is_timed(config) else "judge"
-
-
-def _is_timed(config: pytest.Config) -> bool:
-    """Whether pytest-benchmark is there: a user's -p no:benchmark takes its fixture away."""
-    return config.getoption("benchmark_skip", None) is not None
-
-
-def _code_of_exit(returncode: int | None, *, has_results: bool) -> int:
-    """What pytest.exit means to us: its own default and what it ends early come from the machinery."""
-    if has_results or returncode in (None, pytest.ExitCode.INTERRUPTED):
-        return ExitCode.MACHINERY
-    return ExitCode.NOTHING_MATCHED if returncode == 0 else returncode
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

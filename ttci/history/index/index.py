@@ -10,7 +10,6 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,57 +18,13 @@ from ttci.errors import MachineryError
 from ttci.history.add import MOST_AHEAD
 from ttci.history.index.database import DamagedIndexError, Database
 from ttci.history.index.ingest import read_files
-from ttci.history.index.tables import from_microseconds, remove_file, to_microseconds
+from ttci.history.index.stored_run import RUNS, StoredRun, run_of
+from ttci.history.index.tables import remove_file, to_microseconds
 from ttci.history.series import Point, Series
 from ttci.history.stores.protocol import Store, store_folder
 
 _BATCH = 64  # files a transaction: others wait no longer
 _MOST_BAD = 200  # files that are read again each time
-
-_RUNS = (
-    "SELECT runs.id, run_id, file, pairs.text, started, commits.text, branches.text, hosts.text, "
-    "versions.text, figures FROM runs JOIN strings AS pairs ON pairs.id = pair "
-    "JOIN strings AS commits ON commits.id = commit_hash JOIN strings AS branches ON branches.id = branch "
-    "JOIN strings AS hosts ON hosts.id = host JOIN strings AS versions ON versions.id = runs.versions"
-)
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A run of the history.
-
-    number: in this index.
-    file: its name in the store.
-    figures: how many it has.
-    """
-
-    number: int
-    run_id: str
-    file: str
-    pair: str
-    started: datetime
-    commit: str | None
-    branch: str | None
-    host: str
-    versions: str
-    figures: int
-
-    def point(
-        self, circumstances: str, value: float, target: float | None = None, reruns: str | None = None
-    ) -> Point:
-        """What it measured of a series; `reruns` are a JSON list."""
-        return Point(
-            self.run_id,
-            self.started,
-            value,
-            self.host,
-            self.commit,
-            self.branch,
-            circumstances,
-            self.versions,
-            target,
-            tuple(json.loads(reruns)) if reruns else (),
-        )
 
 
 class Index:
@@ -130,9 +85,9 @@ class Index:
         """What is to be said of the store, and of files that are left out, a sentence each."""
         rows = self._database.rows("SELECT name, problem FROM files WHERE problem IS NOT NULL ORDER BY name")
         limit = _latest(now)
-        ahead = self._database.rows(f"{_RUNS} WHERE started > ? ORDER BY file", [limit])
+        ahead = self._database.rows(f"{RUNS} WHERE started > ? ORDER BY file", [limit])
         notes = {name: f"{name}: left out: {problem}" for name, problem in rows}
-        for run in map(_run, ahead):
+        for run in map(run_of, ahead):
             what = f"its clock was ahead: it says {run.started:%Y-%m-%d %H:%M} UTC; it is no baseline"
             notes[run.file] = f"{run.file}: {what}"
         return [*self._store_notes, *(notes[name] for name in sorted(notes))]
@@ -188,11 +143,11 @@ class Index:
         return sorted(found)
 
     def points(self, series: Series, most: int = -1) -> list[Point]:
-        """The newest points of a series, whatever the branch and the circumstances, oldest first."""
+        """The newest points of a series, whatever the branch and the conditions, oldest first."""
         rows = self._database.rows(
             "SELECT points.run, strings.text, value, target, reruns FROM series "
             "JOIN lines ON lines.series = series.id JOIN points ON line = lines.id "
-            "JOIN strings ON strings.id = circumstances "
+            "JOIN strings ON strings.id = conditions "
             "WHERE (identity, metric, unit, direction) = (?, ?, ?, ?) "
             "ORDER BY points.started DESC, points.run DESC LIMIT ?",
             [series.identity, series.metric, series.unit, series.direction, most],
@@ -205,22 +160,22 @@ class Index:
         rows = self._database.rows(
             "SELECT identity, metric, unit, direction, text, value, target, reruns FROM points "
             "JOIN lines ON lines.id = line JOIN series ON series.id = lines.series "
-            "JOIN strings ON strings.id = circumstances WHERE run = ?",
+            "JOIN strings ON strings.id = conditions WHERE run = ?",
             [run.number],
         )
         return sorted(((Series(*row[:4]), run.point(*row[4:])) for row in rows), key=lambda entry: entry[0])
 
     def lines(self, pair: str) -> dict[Series, dict[str, int]]:
-        """The lines of a pair: by series and circumstances, their numbers."""
+        """The lines of a pair: by series and conditions, their numbers."""
         rows = self._database.rows(
             "SELECT identity, metric, unit, direction, text, lines.id FROM series "
-            "JOIN lines ON lines.series = series.id JOIN strings ON strings.id = circumstances "
+            "JOIN lines ON lines.series = series.id JOIN strings ON strings.id = conditions "
             f"WHERE pair = ({_ID})",
             [pair],
         )
         found: dict[Series, dict[str, int]] = {}
-        for *series, circumstances, number in rows:
-            found.setdefault(Series(*series), {})[circumstances] = number
+        for *series, conditions, number in rows:
+            found.setdefault(Series(*series), {})[conditions] = number
         return found
 
     def newest_points(
@@ -233,11 +188,11 @@ class Index:
     ) -> list[Point]:
         """The newest points on a line and branch that are of `runs`, newest first.
 
-        line: its number and circumstances.
+        line: its number and conditions.
         runs: by their numbers.
         times: when the first and the last of them started.
         """
-        number, circumstances = line
+        number, conditions = line
         found: list[Point] = []
         query = (
             "SELECT run, value, target, reruns FROM points WHERE line = ? "
@@ -246,7 +201,7 @@ class Index:
         with self._database.cursor(query, [number, branch or "", *map(to_microseconds, times)]) as rows:
             while len(found) < most and (batch := rows.fetchmany(most)):
                 found += [
-                    runs[run].point(circumstances, value, target, reruns)
+                    runs[run].point(conditions, value, target, reruns)
                     for run, value, target, reruns in batch
                     if run in runs
                 ]
@@ -257,7 +212,7 @@ class Index:
         return self._runs("WHERE runs.id IN (SELECT value FROM json_each(?))", chosen)
 
     def _runs(self, condition: str, *values: Any) -> list[StoredRun]:
-        return [_run(row) for row in self._database.rows(f"{_RUNS} {condition}", values)]
+        return [run_of(row) for row in self._database.rows(f"{RUNS} {condition}", values)]
 
 
 def updated_index(store: Store) -> Index:
@@ -293,11 +248,3 @@ _ID = "SELECT id FROM strings WHERE text = ?"
 def _latest(now: datetime | None) -> int:
     """Later than this no clock can be."""
     return to_microseconds((now or datetime.now(timezone.utc)) + MOST_AHEAD)
-
-
-def _run(row: Sequence[Any]) -> StoredRun:
-    number, run_id, file, pair, started, commit, branch, host, versions, figures = row
-    return StoredRun(
-        *(number, run_id, file, pair, from_microseconds(started), commit or None, branch or None),
-        *(host, versions, figures),
-    )

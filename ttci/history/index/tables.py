@@ -11,9 +11,9 @@ from ttci.history.series import Figure, Series, branch_of, commit_of, figures_of
 from ttci.results import SCHEMA, Run
 
 # Of these tables, and of run.json: a file that an older ttci could not read is read again by a newer one.
-VERSION = 100 * 1 + SCHEMA
+VERSION = 100 * 2 + SCHEMA
 
-# A line is what can be drawn and compared: a series under the same circumstances. The points of one,
+# A line is what can be drawn and compared: a series under the same conditions. The points of one,
 # of one branch, lie beside each other in the order of time, so that a window is read from one place.
 TABLES = """
 CREATE TABLE strings (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -49,8 +49,8 @@ CREATE INDEX series_by_pair ON series (pair);
 CREATE TABLE lines (
     id INTEGER PRIMARY KEY,
     series INTEGER NOT NULL,
-    circumstances INTEGER NOT NULL,
-    UNIQUE (series, circumstances)
+    conditions INTEGER NOT NULL,
+    UNIQUE (series, conditions)
 );
 CREATE TABLE points (
     line INTEGER NOT NULL,
@@ -106,7 +106,7 @@ class Writer:
         lines = self._lines_of(run.pair)
         rows = [
             (
-                lines.get((figure.series, figure.circumstances)) or self._new_line(run.pair, figure),
+                lines.get((figure.series, figure.conditions)) or self._new_line(run.pair, figure),
                 *(branch, started, number, figure.value, figure.target),
                 json.dumps(figure.reruns) if figure.reruns else None,
             )
@@ -119,7 +119,7 @@ class Writer:
         if pair not in self._lines:
             rows = self._connection.execute(
                 "SELECT identity, metric, unit, direction, text, lines.id FROM series "
-                "JOIN lines ON lines.series = series.id JOIN strings ON strings.id = circumstances "
+                "JOIN lines ON lines.series = series.id JOIN strings ON strings.id = conditions "
                 "WHERE pair = ?",
                 [self._string(pair)],
             )
@@ -137,11 +137,11 @@ class Writer:
             "SELECT id FROM series WHERE (identity, metric, unit, direction) = (?, ?, ?, ?)", key
         ).fetchone()
         line = self._connection.execute(
-            "INSERT INTO lines (series, circumstances) VALUES (?, ?)",
-            (number, self._string(figure.circumstances)),
+            "INSERT INTO lines (series, conditions) VALUES (?, ?)",
+            (number, self._string(figure.conditions)),
         ).lastrowid
         assert line is not None
-        self._lines[pair][series, figure.circumstances] = line
+        self._lines[pair][series, figure.conditions] = line
         return line
 
     def _string(self, text: str) -> int:

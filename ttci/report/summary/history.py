@@ -68,7 +68,7 @@ def _mover_row(entry: SeriesDrift) -> str:
 
 
 def _add_not_compared(budget: Budget, entries: Sequence[SeriesDrift]) -> None:
-    """What history holds and the run does not, and what was measured under other circumstances."""
+    """What history holds and the run does not, and what was measured under other conditions."""
     if not entries:
         return
     head = f"<details><summary>{len(entries):,} gone or incomparable</summary>\n\n"
