@@ -31,9 +31,8 @@ LIGHT_EDGES = ("cli",)
 FORBIDDEN_ON_THE_LIGHT_FLOOR = ("torch", "ttnn", "pytest")
 STATISTICS = ("numpy", "scipy", "ruptures")  # on the light floor: in drift alone, once something is judged
 STATISTICAL_MODULES = tuple(f"ttci.drift.{name}" for name in ("judge", "recent", "levels", "noise"))
-MOST_LINES, MOST_FUNCTION_LINES = 400, 60
+MOST_LINES, MOST_FUNCTION_LINES = 300, 40
 MOST_ROOT_MODULES = 8
-MOST_LINES, MOST_LINES_OF_FUNCTION = 300, 40
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 SET_OF_FILES = set(FILES)
@@ -147,23 +146,6 @@ def test_no_files_import_each_other_in_a_circle_not_even_in_functions() -> None:
 def test_the_root_holds_few_modules() -> None:
     at_root = [file.stem for file in PACKAGE.glob("*.py") if not file.stem.startswith("__")]
     assert len(at_root) <= MOST_ROOT_MODULES
-
-
-def test_modules_and_functions_are_short() -> None:
-    long_modules = [
-        str(file.relative_to(ROOT))
-        for file in FILES
-        if len(file.read_text(encoding="utf-8").splitlines()) > MOST_LINES
-    ]
-    long_functions = [
-        f"{file.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for file in [*FILES, *(ROOT / "models").rglob("*.py"), ROOT / "noxfile.py"]
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_FUNCTION
-    ]
-    assert long_modules == []
-    assert long_functions == []
 
 
 def test_only_artifacts_spells_the_names_of_files() -> None:
