@@ -190,7 +190,10 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
     assert (data["schema"], data["fidelity"], data["finished"]) == (1, "reference", None)
     assert data["started"] == "2026-01-02T03:04:05Z"
     [entry] = data["results"]
-    assert set(entry) == {"id", "test", "check", "outcome", "seconds", "message", "config", "measurements"}
+    assert set(entry) == {
+        *("id", "test", "check", "outcome", "seconds", "message", "config", "measurements", "state")
+    }
+    assert entry["state"] == "judged"
     assert entry["measurements"] == [
         {
             "name": "latency_ms",

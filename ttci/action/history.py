@@ -65,7 +65,11 @@ def install_statistics() -> None:
 
 
 def install(extra: str, what: str) -> None:
-    """Install an extra of this ttci; raises MachineryError where pip could not."""
+    """Install an extra of this ttci.
+
+    Raises:
+        MachineryError: where pip could not.
+    """
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*pip, f"ttci[{extra}]=={__version__}"], check=False)
     if done.returncode:

@@ -41,7 +41,11 @@ class Inputs:
 
 
 def read_inputs(environment: Mapping[str, str]) -> Inputs:
-    """Read the inputs; an empty one means its default. Raises InputError with all that is wrong."""
+    """Read the inputs; an empty one means its default.
+
+    Raises:
+        InputError: with all that is wrong.
+    """
     reader = _Reader(environment)
     inputs = Inputs(
         models=reader.words("models"),

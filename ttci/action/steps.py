@@ -80,7 +80,9 @@ def test(inputs: Inputs) -> None:
 def report(inputs: Inputs, run_code: ExitCode) -> None:
     """Report on the folders of pairs; the verdict and the counts are outputs, and never this step's end.
 
-    run_code: what the run ended with, if this is the report of one.
+    Args:
+        inputs: of the action.
+        run_code: what the run ended with, if this is the report of one.
     """
     folder = inputs.report_dir
     made = folder / names.REPORT

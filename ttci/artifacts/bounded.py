@@ -10,10 +10,13 @@ MOST_BYTES = 64 * 2**20  # of one file: a pair of 100,000 checks fits
 
 
 def check_readable(path: Path, folder: Path, most_bytes: int = MOST_BYTES) -> int:
-    """The size of `path` in bytes; raises MachineryError where it is not to be read.
+    """The size of `path` in bytes.
 
     That is where it is larger than `most_bytes`, and where it lies outside `folder`: a link
     that leaves the folder would bring another run's results, or another file's text.
+
+    Raises:
+        MachineryError: where it is not to be read.
     """
     try:
         is_inside = path.resolve().is_relative_to(folder.resolve())
@@ -30,7 +33,11 @@ def check_readable(path: Path, folder: Path, most_bytes: int = MOST_BYTES) -> in
 
 
 def read_bounded(path: Path, folder: Path) -> bytes:
-    """The content of `path`; raises MachineryError as `check_readable` does."""
+    """The content of `path`.
+
+    Raises:
+        MachineryError: as `check_readable` does.
+    """
     check_readable(path, folder)
     try:
         return path.read_bytes()

@@ -40,7 +40,11 @@ def write_ended(folder: Path, pair: str, exit_code: int, reason: str) -> None:
 
 
 def read_ended(path: Path) -> Ended:
-    """Read an ended.json; raises MachineryError when it is torn, or says that all was well."""
+    """Read an ended.json.
+
+    Raises:
+        MachineryError: when it is torn, or says that all was well.
+    """
     content = read_bounded(path, path.parent)
     try:
         return Ended.model_validate_json(content)

@@ -25,9 +25,10 @@ _PARTS_OF_A_PAIR = (*names.PARTS, names.AGAIN)  # folders of a run that was kill
 class Found:
     """What lies below a folder of reports.
 
-    pairs: the folders of pairs.
-    plans: every plan.json.
-    unread: folders that were not looked into, each with the reason.
+    Attributes:
+        pairs: the folders of pairs.
+        plans: every plan.json.
+        unread: folders that were not looked into, each with the reason.
     """
 
     pairs: list[Path] = field(default_factory=list)
@@ -63,7 +64,11 @@ def look_below(root: Path) -> Found:
 
 
 def pair_folders(folder: Path) -> list[Path]:
-    """The folders of pairs in `folder`; raises MachineryError where it cannot be looked into everywhere."""
+    """The folders of pairs in `folder`.
+
+    Raises:
+        MachineryError: where it cannot be looked into everywhere.
+    """
     found = look_below(folder)
     if found.unread:
         raise MachineryError("; ".join(found.unread))

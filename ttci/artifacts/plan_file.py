@@ -75,7 +75,11 @@ def write_planned(
 
 
 def read_planned(path: Path) -> Planned:
-    """Read a plan.json; raises MachineryError where it is torn, newer, or names what is no pair."""
+    """Read a plan.json.
+
+    Raises:
+        MachineryError: where it is torn, newer, or names what is no pair.
+    """
     content = read_bounded(path, path.parent)
     try:
         planned = Planned.model_validate_json(content)

@@ -41,7 +41,8 @@ ROWS = -2  # of [..., S, E], the sequence
 class Option:
     """A keyword option of an operation.
 
-    advice: what to give, for a message.
+    Attributes:
+        advice: what to give, for a message.
     """
 
     default: Any

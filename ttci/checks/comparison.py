@@ -17,10 +17,11 @@ _CONSTANT = 1e-6  # a spread below this fraction of the mean is float32 rounding
 class Comparison:
     """Statistics of an output against its reference, in float64.
 
-    slope: of the least-squares line of the output on the reference.
-    mean_shift: difference of means, in standard deviations of the reference.
-    largest_excess: the most by which |output - reference| exceeds
-        tolerance * (1 + |reference|); at most 0 means allclose.
+    Attributes:
+        slope: of the least-squares line of the output on the reference.
+        mean_shift: difference of means, in standard deviations of the reference.
+        largest_excess: the most by which |output - reference| exceeds
+            tolerance * (1 + |reference|); at most 0 means allclose.
     """
 
     count: int
@@ -55,8 +56,12 @@ class _Sums:
 def compare(output: Tensor, reference: Tensor, tolerance: float, *, elementwise: bool = True) -> Comparison:
     """Compare two tensors of one shape; needs a few MiB, whatever their size.
 
-    elementwise: also find the largest difference, which costs as much again; it
-        is always found for a constant reference, as nothing else judges that.
+    Args:
+        output: what the module gave.
+        reference: of the same shape.
+        tolerance: both the relative and the absolute one of allclose.
+        elementwise: also find the largest difference, which costs as much again; it
+            is always found for a constant reference, as nothing else judges that.
     """
     outputs, references = output.detach().reshape(-1), reference.detach().reshape(-1)
     sums, differences = _Sums(), _Differences(tolerance)

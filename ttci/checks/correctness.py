@@ -40,10 +40,12 @@ def check_correctness(
     Where the device rounds, also the worst row, column and element, against what its types
     explain; docs/correctness.md derives the bounds.
 
-    tolerance: the Pearson correlation must be at least 1 - tolerance.
-    expected_shape: of the first output; the reference's shape where None.
-    exact: the device computes in float32, so allclose must hold too, and integers be equal.
-    rounded: the references as rounding changes them; None where the device is exact.
+    Args:
+        observed: what running the module gave.
+        tolerance: the Pearson correlation must be at least 1 - tolerance.
+        expected_shape: of the first output; the reference's shape where None.
+        exact: the device computes in float32, so allclose must hold too, and integers be equal.
+        rounded: the references as rounding changes them; None where the device is exact.
     """
     complaints = [*_call_complaints(observed)]  # first: they are the cause of what follows
     shape_complaints = [*_shape_complaints(observed, expected_shape)]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The base of ttci's own modes, each with its ``__torch_dispatch__``.
 
-    runs_compiled: whether what torch.compile makes runs as it is, unseen inside; else it
-        runs uncompiled, and each of its operations is seen.
+    Attributes:
+        runs_compiled: whether what torch.compile makes runs as it is, unseen inside; else it
+            runs uncompiled, and each of its operations is seen.
     """
 
     supports_higher_order_operators = True

@@ -34,12 +34,13 @@ _MOST_SUSPECTS = 1 << 20  # elements; more are not needed to call an output wron
 class Suspect:
     """What is off by more than rounding explains: the worst of its kind.
 
-    kind: ``row``, ``column`` or ``element``.
-    index: in the output's own dimensions; of a column, in the last one.
-    error, explained: how far it is off and how far it may be; of a row the root mean
-        square, of a column too, its rows weighted by how little noise they have.
-    size: of the reference there, likewise.
-    count: how many of its kind there are in all.
+    Attributes:
+        kind: ``row``, ``column`` or ``element``.
+        index: in the output's own dimensions; of a column, in the last one.
+        error, explained: how far it is off and how far it may be; of a row the root mean
+            square, of a column too, its rows weighted by how little noise they have.
+        size: of the reference there, likewise.
+        count: how many of its kind there are in all.
     """
 
     kind: str

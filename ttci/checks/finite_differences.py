@@ -59,9 +59,10 @@ class _Moved:
 class Probe:
     """One leaf, moved along one random direction of its own magnitude.
 
-    leaf: real or complex; its values are moved in place, and put back bit by bit.
-    gradient: autograd's, None where no gradient reaches the leaf.
-    coarsest: the coarsest type that numbers pass on the way from the leaf to L.
+    Args:
+        leaf: real or complex; its values are moved in place, and put back bit by bit.
+        gradient: autograd's, None where no gradient reaches the leaf.
+        coarsest: the coarsest type that numbers pass on the way from the leaf to L.
     """
 
     def __init__(

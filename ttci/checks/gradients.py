@@ -36,9 +36,11 @@ _NAMED = 3  # tensors that a note names
 def check_gradients(forward: Forward, wanted: Mapping[str, Tensor]) -> Findings:
     """Check the gradient of every tensor of `wanted` through `forward`.
 
-    forward: computes the module's floating-point or complex outputs from the tensors of
-        `wanted`, which are leaves that require a gradient, best in float64. Equal
-        leaves must give equal outputs.
+    Args:
+        wanted: the tensors to differentiate by, by the names that messages give them.
+        forward: computes the module's floating-point or complex outputs from the tensors of
+            `wanted`, which are leaves that require a gradient, best in float64. Equal
+            leaves must give equal outputs.
     """
     leaves = {
         name: leaf

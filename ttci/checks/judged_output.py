@@ -30,7 +30,8 @@ _MOST_SECONDS = 20.0  # beyond which no more than enough passes are made
 class RoundedReferences:
     """How the references come out when they are rounded as a device rounds.
 
-    compute: the references of one pass; None where they cannot be computed so.
+    Attributes:
+        compute: the references of one pass; None where they cannot be computed so.
     """
 
     precision: Precision

@@ -62,7 +62,11 @@ def real_outputs(outputs: Sequence[Tensor]) -> list[Tensor]:
 
 
 def differences(left: Sequence[Tensor], right: Sequence[Tensor]) -> list[Tensor]:
-    """Output by output. Raises UnsteadyError where the shapes are others."""
+    """Output by output.
+
+    Raises:
+        UnsteadyError: where the shapes are others.
+    """
     if [tensor.shape for tensor in left] != [tensor.shape for tensor in right]:
         raise UnsteadyError("a second call with the same inputs and parameters gave another shape")
     return [a - b for a, b in zip(left, right, strict=True)]

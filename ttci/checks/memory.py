@@ -23,8 +23,9 @@ class Usage:
 class PeakMemory:
     """The most bytes alive at once, weights and inputs included.
 
-    dram: of one chip.
-    l1_per_core: of one core, with the circular buffers of the operation that runs.
+    Attributes:
+        dram: of one chip.
+        l1_per_core: of one core, with the circular buffers of the operation that runs.
     """
 
     total_bytes: int

@@ -16,9 +16,10 @@ _CHUNK = 1 << 20  # elements rounded at a time, so that memory stays bounded
 class Precision:
     """The types that a device computes in.
 
-    dtype: of activations, and of vectors among the weights.
-    weight_dtype: of matrices among the weights: a floating-point type of torch's by its
-        name, or a block float of ttnn's (``bfloat8_b``, ``bfloat4_b``).
+    Attributes:
+        dtype: of activations, and of vectors among the weights.
+        weight_dtype: of matrices among the weights: a floating-point type of torch's by its
+            name, or a block float of ttnn's (``bfloat8_b``, ``bfloat4_b``).
     """
 
     dtype: torch.dtype

@@ -61,11 +61,12 @@ class Steadiness:
 class Limits:
     """When measuring ends.
 
-    max_seconds: no round begins later, nor after MOST_ROUNDS. What counts is everything from the second
-        call on; the first may compile what it runs.
-    fewest_rounds: however long they take; where None, FEWEST_ROUNDS, and one where a single call
-        takes longer than max_seconds.
-    precision, confidence: of a steady median, see `Steadiness`.
+    Attributes:
+        max_seconds: no round begins later, nor after MOST_ROUNDS. What counts is everything from the second
+            call on; the first may compile what it runs.
+        fewest_rounds: however long they take; where None, FEWEST_ROUNDS, and one where a single call
+            takes longer than max_seconds.
+        precision, confidence: of a steady median, see `Steadiness`.
     """
 
     max_seconds: float = MEASURE_SECONDS
@@ -88,9 +89,10 @@ class Limits:
 class Timing:
     """What measuring gave.
 
-    samples: the seconds of each round; empty where nothing was measured.
-    is_steady: whether it ended because the median was steady, and not because the time was up.
-    seconds: that the rounds took together, calibration included.
+    Attributes:
+        samples: the seconds of each round; empty where nothing was measured.
+        is_steady: whether it ended because the median was steady, and not because the time was up.
+        seconds: that the rounds took together, calibration included.
     """
 
     samples: tuple[float, ...] = ()
@@ -154,7 +156,9 @@ def _plain_rounds(call: Callable[[], object], clock: Callable[[], float]) -> Rou
 def check_performance(timing: Timing, *, is_decode_step: bool = False) -> Findings:
     """The latency of a forward pass: the median of the rounds' seconds, in milliseconds.
 
-    is_decode_step: it gives every user one token, so that its rate is measured too.
+    Args:
+        timing: what measuring gave.
+        is_decode_step: it gives every user one token, so that its rate is measured too.
     """
     samples = tuple(1000 * sample for sample in timing.samples)
     latency_ms = statistics.median(samples) if samples else None

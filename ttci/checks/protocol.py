@@ -68,7 +68,11 @@ class Subject(Protocol):
         """Two forward passes on the device, with their inputs and the float32 references."""
 
     def differentiable(self) -> DifferentiableModule:
-        """The module on as few tokens as it takes; raises NotJudgedError where nothing differentiates it."""
+        """The module on as few tokens as it takes.
+
+        Raises:
+            NotJudgedError: where nothing differentiates it.
+        """
 
     def time_forward(self) -> Timing:
         """The rounds of a forward pass on the device, timed."""
@@ -94,5 +98,9 @@ class Check(CheckFacts, ABC):
 
 
 def make_check(name: str) -> Check:
-    """The check of that name; raises InputError where its package cannot be used."""
+    """The check of that name.
+
+    Raises:
+        InputError: where its package cannot be used.
+    """
     return cast("type[Check]", check_class(name))()

@@ -33,8 +33,9 @@ _MOVES = _LOOKUPS | {  # the same numbers elsewhere: nothing is rounded
 class Roughness:
     """How one pass rounds.
 
-    seed: None rounds to nearest; a number rounds up or down at random.
-    factor: by which every error of rounding is multiplied.
+    Attributes:
+        seed: None rounds to nearest; a number rounds up or down at random.
+        factor: by which every error of rounding is multiplied.
     """
 
     seed: int | None = None
@@ -48,7 +49,8 @@ class Rounding(DispatchMode):
     depends on neither (positions, tables of angles) stays as it is: a right implementation
     computes that in float32.
 
-    buffers: tensors that the device holds beside the parameters, a cache of keys and values, say.
+    Args:
+        buffers: tensors that the device holds beside the parameters, a cache of keys and values, say.
     """
 
     runs_compiled = False  # it would not be rounded inside

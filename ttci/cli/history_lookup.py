@@ -33,9 +33,10 @@ _ENDED = {
 class Lookup:
     """What a history holds of a name.
 
-    name: a check's identity, or the begin of a run's id.
-    settings: what the manifest says of histories.
-    branch: whose runs are compared with; None where it is not known.
+    Attributes:
+        name: a check's identity, or the begin of a run's id.
+        settings: what the manifest says of histories.
+        branch: whose runs are compared with; None where it is not known.
     """
 
     store: Store

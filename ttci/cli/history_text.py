@@ -42,7 +42,10 @@ def checks_text(
 ) -> str:
     """The newest points of each series of a check, newest last.
 
-    steps: ids of the runs at which another level begins, by series.
+    Args:
+        points: of each series, oldest first.
+        most: how many of a series are shown.
+        steps: ids of the runs at which another level begins, by series.
     """
     return "\n\n".join(
         _series_text(series, found, most, steps.get(series, ())) for series, found in points.items()

@@ -9,6 +9,10 @@ from ttci.manifest import DeviceEntry
 
 
 def open_device(name: str, entry: DeviceEntry) -> Device:
-    """Open the device of a manifest entry; raises DeviceUnavailableError with the reason."""
+    """Open the device of a manifest entry.
+
+    Raises:
+        DeviceUnavailableError: with the reason.
+    """
     device: Device = load("backend", entry.backend, backend(entry.backend).device)(name, entry)
     return device

@@ -27,7 +27,8 @@ _WIDE = {torch.float64: torch.complex128}  # the complex type of a floating-poin
 def runnable(module: Any, dtype: torch.dtype, device: torch.device) -> nn.Module:
     """What computes as `module` does with its weights in `dtype` on `device`; `module` stays as it is.
 
-    Raises NoImplementationError for what is no torch module.
+    Raises:
+        NoImplementationError: for what is no torch module.
     """
     require_module(module)
     if all(_is_as_wanted(weight, dtype, device) for weight in weights_of(module)):
@@ -49,10 +50,15 @@ def converted(module: Any, dtype: torch.dtype, device: torch.device, *, share: b
     and handed to deepcopy as already copied. What the copy does to its buffers and
     attributes does not reach `module`.
 
-    share: a parameter that is of that type there is the copy's too.
+    Args:
+        module: the module to copy; it stays as it is.
+        dtype: of floating-point weights; complex ones get the complex type that belongs to it.
+        device: where the copy's weights lie.
+        share: a parameter that is of that type there is the copy's too.
 
-    Raises NoImplementationError for what is no torch module, and whatever an attribute
-    raises that refuses to be copied.
+    Raises:
+        NoImplementationError: for what is no torch module, and whatever an attribute raises that refuses
+            to be copied.
     """
     require_module(module)
     done: dict[int, Any] = {}
@@ -200,7 +206,11 @@ def weights_of(module: Callable[..., Any]) -> list[Tensor]:
 
 
 def require_module(module: Any) -> None:
-    """Raises NoImplementationError for what is no torch module."""
+    """Refuse what is no torch module.
+
+    Raises:
+        NoImplementationError: for it.
+    """
     if not isinstance(module, nn.Module):
         raise NoImplementationError(
             f"{type(module).__name__} is no torch module: it takes and gives ttnn tensors, and runs on "

@@ -212,7 +212,11 @@ def _matrix_result(name: str, arguments: Mapping[str, Any]) -> Tensor:
 
 
 def _write(target: Tensor, result: Tensor) -> Tensor:
-    """`result`, rounded, in `target`; raises ValueError where that is of another shape, and not empty."""
+    """`result`, rounded, in `target`.
+
+    Raises:
+        ValueError: where that is of another shape, and not empty.
+    """
     if target.shape != result.shape:
         if target.numel():
             raise ValueError(f"{tuple(result.shape)} is no place for {tuple(target.shape)}")

@@ -17,8 +17,10 @@ _CPU_HAS = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkl
 def computes_in_float32(dtype: torch.dtype) -> bool:
     """Whether products of `dtype` are to be computed in float32 on this CPU.
 
-    So the variable TTCI_PRODUCTS says, or else the CPU. Raises InputError for a
-    variable that says neither ``float32`` nor ``native``.
+    So the variable TTCI_PRODUCTS says, or else the CPU.
+
+    Raises:
+        InputError: for a variable that says neither ``float32`` nor ``native``.
     """
     said = os.environ.get(SETTING) or None
     if said not in (None, _FLOAT32, _NATIVE):

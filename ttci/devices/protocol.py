@@ -38,7 +38,8 @@ class Device(Protocol):
     def prepare(self, module: Any) -> Callable[..., Any]:
         """`module` as this device runs it; the module itself stays as it is.
 
-        Raises NoImplementationError where the device has none of it.
+        Raises:
+            NoImplementationError: where the device has none of it.
         """
 
     def release(self, implementation: Callable[..., Any]) -> None:
@@ -62,7 +63,8 @@ class Device(Protocol):
     def timed(self, call: Call) -> AbstractContextManager[Call]:
         """`call` made ready to be timed: warm, and finished when it returns.
 
-        Raises NotSteadyError at the end where it was not the same work each time.
+        Raises:
+            NotSteadyError: at the end where it was not the same work each time.
         """
 
     def without_values(self) -> AbstractContextManager[None]:

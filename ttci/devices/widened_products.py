@@ -25,7 +25,8 @@ def widened(tensor: Tensor) -> Tensor:
 def matrix_product(left: Tensor, right: Tensor) -> Tensor:
     """[M, K] times [K, N] in float32, [M, N].
 
-    Raises ValueError where they do not fit.
+    Raises:
+        ValueError: where they do not fit.
     """
     if left.dim() != 2 or right.dim() != 2 or left.shape[1] != right.shape[0]:
         raise ValueError(f"{tuple(left.shape)} and {tuple(right.shape)} cannot be multiplied")
@@ -41,7 +42,8 @@ def matrix_product(left: Tensor, right: Tensor) -> Tensor:
 def batched_product(left: Tensor, right: Tensor) -> Tensor:
     """[B, M, K] times [B, K, N] in float32, [B, M, N].
 
-    Raises ValueError where they do not fit.
+    Raises:
+        ValueError: where they do not fit.
     """
     if left.dim() != 3 or right.dim() != 3 or left.shape[0] != right.shape[0]:
         raise ValueError(f"{tuple(left.shape)} and {tuple(right.shape)} cannot be multiplied")

@@ -46,11 +46,17 @@ def judge(
 ) -> Judgement:
     """Judge `value`, measured on `host`, against the window of earlier `values`, oldest first.
 
-    smallest_change: the fraction that matters.
-    reruns: values of the same code, measured again because the first one was suspected;
-        they stand for it, as it was chosen for being far off.
-    follows: the run is the next one of the window's own line, so that its newest runs
-        may show the same change; a pull request stands beside it.
+    Args:
+        values: of the window, oldest first.
+        hosts: of each of them.
+        value: of the run that is judged.
+        host: of that run.
+        direction: which way is better, ``lower`` or ``higher``.
+        smallest_change: the fraction that matters.
+        reruns: values of the same code, measured again because the first one was suspected;
+            they stand for it, as it was chosen for being far off.
+        follows: the run is the next one of the window's own line, so that its newest runs
+            may show the same change; a pull request stands beside it.
     """
     count = len(values)
     now = median(np.array(reruns)) if len(reruns) else value

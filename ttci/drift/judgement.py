@@ -27,9 +27,10 @@ class Judgement:
 class SeriesDrift:
     """One figure of a run beside its history.
 
-    window: the runs that it is compared with, oldest first.
-    current: None where the figure is gone.
-    baseline: in a sentence, which runs the window holds.
+    Attributes:
+        window: the runs that it is compared with, oldest first.
+        current: None where the figure is gone.
+        baseline: in a sentence, which runs the window holds.
     """
 
     series: Series
@@ -43,7 +44,8 @@ class SeriesDrift:
 class HistoryView:
     """A report beside its history.
 
-    notes: what is to be said of the history itself: none yet, files that could not be read.
+    Attributes:
+        notes: what is to be said of the history itself: none yet, files that could not be read.
     """
 
     source: str

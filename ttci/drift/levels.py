@@ -31,8 +31,9 @@ Codes = NDArray[np.intp]
 class Levels:
     """A window's parts, in logarithms.
 
-    offsets, counts: of each host, by its code; an offset is 0 where the host is not known.
-    starts: of each level, as positions in the window; the first is 0.
+    Attributes:
+        offsets, counts: of each host, by its code; an offset is 0 where the host is not known.
+        starts: of each level, as positions in the window; the first is 0.
     """
 
     values: Floats
@@ -75,7 +76,9 @@ class Levels:
 def take_apart(values: Floats, codes: Codes) -> Levels:
     """The levels of a window.
 
-    values: logarithms, oldest first. codes: the host of each, numbered from 0.
+    Args:
+        values: logarithms, oldest first.
+        codes: the host of each, numbered from 0.
     """
     return _Fit(values, codes).levels()
 

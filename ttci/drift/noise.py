@@ -66,8 +66,11 @@ def _variance_within(share: float) -> float:
 def lag_correlation(residuals: Floats, noise: float, levels: int) -> float:
     """Between runs that follow each other, from 0 to 0.85; rather too high than too low.
 
-    levels: how many means were taken off, which makes the plain estimate too low by about
-    (levels + 3 r) / n (Marriott and Pope, Biometrika 41, 1954).
+    Args:
+        residuals: of each run from its level, oldest first.
+        noise: their standard deviation.
+        levels: how many means were taken off, which makes the plain estimate too low by about
+            (levels + 3 r) / n (Marriott and Pope, Biometrika 41, 1954).
     """
     count = len(residuals)
     kept = clipped(residuals, CLIP * noise)

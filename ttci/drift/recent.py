@@ -80,7 +80,10 @@ class Newest:
     def __init__(self, values: Floats, hosts: Sequence[str], *, direction: str) -> None:
         """Take the window apart.
 
-        values: the window's, oldest first, and the current one. hosts: of each.
+        Args:
+            values: the window's, oldest first, and the current one.
+            hosts: of each.
+            direction: which way is better, ``lower`` or ``higher``.
         """
         self._sign = 1 if direction == "lower" else -1
         self._hosts = hosts
@@ -117,10 +120,12 @@ class Newest:
         return self.as_fraction(change.size * self._sign)
 
     def change(self, runs: int, *, before: int = 0, likelihood: float | None = None) -> Change | None:
-        """The last `runs` together, without the newest `before`.
+        """The last `runs` together; None where one is on a host of which the window tells nothing.
 
-        likelihood: that noise goes so far, one-sided; by the number of runs where None.
-        None where one is on a host of which the window tells nothing.
+        Args:
+            runs: how many.
+            before: so many newer ones are left out.
+            likelihood: that noise goes so far, one-sided; by the number of runs where None.
         """
         end = len(self._logarithms) - before
         positions = range(end - runs, end)

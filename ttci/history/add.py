@@ -20,7 +20,8 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=timezone.utc)  # a board without a clock
 class Added:
     """What became of some runs, each with its file's name.
 
-    repaired: their files were there, and damaged.
+    Attributes:
+        repaired: their files were there, and damaged.
     """
 
     added: dict[str, Run]
@@ -31,7 +32,9 @@ class Added:
 def reason_against(run: Run, now: datetime) -> str | None:
     """Why history does not keep a run; None where it does.
 
-    now: with its time zone.
+    Args:
+        run: the run to add.
+        now: with its time zone.
     """
     if run.finished is None:
         return "the run never finished"

@@ -29,8 +29,9 @@ MOST_RUNS = 4 * MOST_POINTS
 class Baseline:
     """The runs that one is compared with, oldest first.
 
-    follows: the run is the next one of their branch, not one beside it.
-    which: what they are, in words.
+    Attributes:
+        follows: the run is the next one of their branch, not one beside it.
+        which: what they are, in words.
     """
 
     runs: tuple[StoredRun, ...]

@@ -36,8 +36,9 @@ class Series:
 class Point(NamedTuple):
     """What one run measured of a series; a tuple, as a large report makes 100,000 of them.
 
-    conditions: what must be the same for two points to be compared, as a line of text.
-    versions: what may differ and is then marked, as a line of text.
+    Attributes:
+        conditions: what must be the same for two points to be compared, as a line of text.
+        versions: what may differ and is then marked, as a line of text.
     """
 
     run_id: str

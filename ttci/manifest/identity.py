@@ -29,7 +29,11 @@ class Pair:
 
     @classmethod
     def parse(cls, text: str) -> Pair:
-        """Read ``model@device``; raises InputError when it is not of that form."""
+        """Read ``model@device``.
+
+        Raises:
+            InputError: when it is not of that form.
+        """
         match = _PAIR.fullmatch(text)
         if not match:
             raise InputError(f"{quoted(text)} is not a pair; write it as model@device, like llama3@cpu")
@@ -49,7 +53,11 @@ class Identity:
 
     @classmethod
     def parse(cls, text: str) -> Identity:
-        """Read ``model@device/test[check]``; raises InputError when it is not of that form."""
+        """Read ``model@device/test[check]``.
+
+        Raises:
+            InputError: when it is not of that form.
+        """
         match = _IDENTITY.fullmatch(text)
         if not match:
             raise InputError(f"{quoted(text)} is not an identity; write it as model@device/test[check]")

@@ -26,7 +26,8 @@ Keys = tuple[str | int, ...]
 class KeyLines:
     """The line of every key, table and array element of a TOML text.
 
-    Raises RecursionError where values are nested too deeply.
+    Raises:
+        RecursionError: where values are nested too deeply.
     """
 
     def __init__(self, text: str) -> None:

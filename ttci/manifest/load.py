@@ -71,7 +71,11 @@ class Manifest:
 
 
 def load_manifest(path: Path = DEFAULT_PATH) -> Manifest:
-    """Read and check the manifest at `path`; raises InputError with all that is wrong."""
+    """Read and check the manifest at `path`.
+
+    Raises:
+        InputError: with all that is wrong.
+    """
     return _loaded(path, Path() if path.is_absolute() else Path.cwd(), _read(path))
 
 

@@ -24,8 +24,11 @@ def select(manifest: Manifest, models: Sequence[str], devices: Sequence[str] = (
     """Choose pairs by the names (or globs) of models and devices.
 
     No model means every model. Without devices, those marked ``on-demand`` are
-    left out. Raises InputError for an unknown name and NothingMatchedError when
-    the choice is empty.
+    left out.
+
+    Raises:
+        InputError: for an unknown name.
+        NothingMatchedError: when the choice is empty.
     """
     chosen_models = _match("model", models or ["*"], list(manifest.models))
     chosen_devices = _match("device", devices or ["*"], list(manifest.devices))

@@ -24,7 +24,11 @@ class Source:
 
 
 def parse_source(text: str, folder: Path) -> Source:
-    """Take `text` apart; a path is relative to `folder`. Raises ValueError saying what is wrong."""
+    """Take `text` apart; a path is relative to `folder`.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
     path, separator, attribute = text.partition("::")
     if separator or path.endswith(".py"):
         return _in_file(text, folder, path, attribute if separator else None)

@@ -13,7 +13,10 @@ from ttci.planning.plan import Plan
 def begin(reports: Path, plan: Plan, devices: Sequence[str]) -> None:
     """Leave in `reports` what is to run there and what is not, before anything runs.
 
-    devices: those that were asked for by name. A pair of one that is not here leaves why.
+    Args:
+        reports: the folder of all reports.
+        plan: what is going to be run.
+        devices: those that were asked for by name. A pair of one that is not here leaves why.
     """
     write_planned(reports, [job.pair for job in plan.here], plan.not_run_here)
     for job in plan.absent(devices):

@@ -28,7 +28,8 @@ _Kind: TypeAlias = tuple[str, tuple[str, ...], bool]
 class PackedJob:
     """The pairs of one CI job; all of them need the same environment and runner.
 
-    board: which board it must have for itself; empty where it needs none.
+    Attributes:
+        board: which board it must have for itself; empty where it needs none.
     """
 
     jobs: tuple[Job, ...]

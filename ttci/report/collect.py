@@ -84,10 +84,11 @@ class PairReport:
 class Report:
     """Many pairs.
 
-    pairs: an entry a folder, and one for each planned pair that left none.
-    left_out: pairs that were not to run, and why.
-    problems: of no pair, such as a torn plan.
-    history: its figures beside what earlier runs measured; None where nobody asked for it.
+    Attributes:
+        pairs: an entry a folder, and one for each planned pair that left none.
+        left_out: pairs that were not to run, and why.
+        problems: of no pair, such as a torn plan.
+        history: its figures beside what earlier runs measured; None where nobody asked for it.
     """
 
     pairs: tuple[PairReport, ...]
@@ -196,7 +197,11 @@ def _checked_size(path: Path, folder: Path, left_bytes: int) -> int:
 
 
 def _with_run(entry: PairReport, folder: Path, run: Run) -> PairReport:
-    """Raises MachineryError where it is no run of this pair."""
+    """What is reported of a pair, with its run.
+
+    Raises:
+        MachineryError: where it is no run of this pair.
+    """
     try:
         pair = str(Pair.parse(run.pair))
     except InputError as error:

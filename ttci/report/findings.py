@@ -60,8 +60,9 @@ class Place:
 class Finding:
     """One thing to see.
 
-    ratio: of the measured value to its limit, or to what it was before, above 1 where it
-        is worse; None where nothing was measured, or where its size says nothing.
+    Attributes:
+        ratio: of the measured value to its limit, or to what it was before, above 1 where it
+            is worse; None where nothing was measured, or where its size says nothing.
     """
 
     rank: Rank

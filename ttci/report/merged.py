@@ -117,7 +117,12 @@ def _said_of(file: Path, error: Exception) -> str:
 
 
 def _benchmarks(file: Path, folder: Path) -> dict[str, Any]:
-    """A file of pytest-benchmark; raises ValueError or MachineryError where it is not whole."""
+    """A file of pytest-benchmark.
+
+    Raises:
+        ValueError: where it is not whole.
+        MachineryError: where it is not whole.
+    """
     try:
         document = json.loads(read_bounded(file, folder), parse_constant=_refuse_constant)
     except RecursionError:

@@ -74,7 +74,10 @@ def _with_journal(path: Path, run: Run) -> Run:
 def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None) -> None:
     """Write `run` to `path`, whole or not at all.
 
-    encoded_results: its results as JSON, by one who has encoded most of them before.
+    Args:
+        path: of the file.
+        run: what is written.
+        encoded_results: its results as JSON, by one who has encoded most of them before.
     """
     if encoded_results is None:
         encoded_results = (result.model_dump_json() for result in run.results)
@@ -85,7 +88,11 @@ def write_run(path: Path, run: Run, encoded_results: Iterable[str] | None = None
 
 
 def read_run(path: Path) -> Run:
-    """Read a run.json; raises MachineryError when it is torn or of a newer schema."""
+    """Read a run.json.
+
+    Raises:
+        MachineryError: when it is torn or of a newer schema.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -95,7 +102,11 @@ def read_run(path: Path) -> Run:
 
 
 def parse_run(content: bytes, name: str) -> Run:
-    """What a run.json holds; raises MachineryError about `name` when it is torn or of a newer schema."""
+    """What a run.json holds.
+
+    Raises:
+        MachineryError: about `name` when it is torn or of a newer schema.
+    """
     try:
         run = Run.model_validate_json(content)
         if "schema_" in run.model_fields_set:

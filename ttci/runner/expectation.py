@@ -32,11 +32,12 @@ class Earlier:
 class Expectation:
     """The checks of a pytest process: which have begun, and how long the others will take.
 
-    pair: its name.
-    earlier: how long they took before, where that is known.
-    to_judge: says, once the first has begun, which checks the process is to judge.
-    workers: how many run at a time.
-    clock: monotonic seconds.
+    Attributes:
+        pair: its name.
+        earlier: how long they took before, where that is known.
+        to_judge: says, once the first has begun, which checks the process is to judge.
+        workers: how many run at a time.
+        clock: monotonic seconds.
     """
 
     pair: str = ""

@@ -24,7 +24,8 @@ _TICK_S = 0.5
 class Progress:
     """Follows a process: plain lines, and under them in a terminal the check that is running.
 
-    begun: says which checks have begun since it was last asked.
+    Args:
+        begun: says which checks have begun since it was last asked.
     """
 
     def __init__(

@@ -18,7 +18,8 @@ from ttci.runner.failure_limit import failures_left
 class PytestCommand:
     """The command lines and the variables of a pair's pytest processes.
 
-    variables: for the processes, beside ours.
+    Attributes:
+        variables: for the processes, beside ours.
     """
 
     manifest: Manifest

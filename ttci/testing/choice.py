@@ -93,8 +93,9 @@ class Choice:
 def choose(request: Request) -> Choice:
     """Find the tests that are asked for and open their device.
 
-    Raises InputError for what does not exist or does not import, and
-    DeviceUnavailableError for a device that is not here.
+    Raises:
+        InputError: for what does not exist or does not import.
+        DeviceUnavailableError: for a device that is not here.
     """
     manifest = _manifest(request)
     entry = find_device(request.device, manifest)
@@ -148,7 +149,8 @@ class _Found:
 def declared_tests(manifest: Manifest, model: str) -> list[ModuleTest]:
     """The tests of a model of the manifest, its kernels after those of its code.
 
-    Raises InputError for what is declared wrongly, targets included.
+    Raises:
+        InputError: for what is declared wrongly, targets included.
     """
     tests, kernels = tests_of_source(manifest.source(model)), kernel_tests(manifest, model)
     mistakes = [

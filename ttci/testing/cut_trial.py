@@ -31,8 +31,10 @@ class CutTrial:
     ) -> str | None:
         """Why the test cannot be cut to `shape`, in a few words; None where it can.
 
-        outputs_at: Runs the module, or what stands for it, at a shape.
-        is_whole_test: Whether the test's expected output shape has to hold too.
+        Args:
+            shape: of the input, as it would be cut.
+            outputs_at: runs the module, or what stands for it, at a shape.
+            is_whole_test: whether the test's expected output shape has to hold too.
         """
         try:
             if not self._inputs_follow(shape):

@@ -49,7 +49,11 @@ _METHODS = ("get_test_configs", "get_module_tests")
 
 
 def tests_of_source(source: Source) -> list[ModuleTest]:
-    """The tests that a source declares; raises InputError with what is wrong."""
+    """The tests that a source declares.
+
+    Raises:
+        InputError: with what is wrong.
+    """
     with code_of(source).running():
         module = import_source(source)
         if source.attribute is None:
@@ -60,10 +64,13 @@ def tests_of_source(source: Source) -> list[ModuleTest]:
 def tests_of(declared: Any, place: Place | None = None) -> list[ModuleTest]:
     """The tests that a class, an instance, a list or a function declares.
 
-    place: where to look, for a message about something that knows no line itself.
+    Args:
+        declared: a model class, an instance, a list of tests, or a function that gives one of them.
+        place: where to look, for a message about something that knows no line itself.
 
-    Raises InputError for a test that is declared twice, for a shape that does
-    not fit its module, and where nothing is declared.
+    Raises:
+        InputError: for a test that is declared twice, for a shape that does not fit its module, and where
+            nothing is declared.
     """
     place = place or caller_place()
     tests = _tests_of(declared, place)

@@ -38,7 +38,8 @@ class Precision:
 class GradientProblem:
     """A module, its inputs and its parameters in one precision, for use within `entered()`.
 
-    module: what is called; `exchanged` exchanges its weights meanwhile, where it is the user's own.
+    Args:
+        module: what is called; `exchanged` exchanges its weights meanwhile, where it is the user's own.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class GradientProblem:
     def gives_finite_gradients(self) -> bool:
         """Whether a backward pass of the sum gives no NaN, and no infinity.
 
-        Raises NotDifferentiableError where autograd has no formula, and whatever the
-        module raises.
+        Raises:
+            NotDifferentiableError: where autograd has no formula, and whatever the module raises.
         """
         with torch.inference_mode(mode=False), torch.enable_grad():
             outputs = self.forward()
@@ -107,8 +108,10 @@ class GradientProblem:
 def differentiable(module: nn.Module, inputs: Inputs) -> GradientProblem:
     """`module` in float64, else in the widest precision that it runs in with finite gradients.
 
-    Raises NotDifferentiableError where it runs without autograd, what it raises where
-    it does not run at all, and NoImplementationError for what is no torch module.
+    Raises:
+        NotDifferentiableError: where it runs without autograd, what it raises where it does not run at
+            all.
+        NoImplementationError: for what is no torch module.
     """
     require_module(module)
     runs: GradientProblem | None = None

@@ -17,7 +17,8 @@ _LONGEST_REASON = 200  # characters
 def input_form(test: ModuleTest) -> InputForm:
     """What the module takes; the likeliest where it takes none of what it may be.
 
-    Raises DeclarationError where nothing tells what that is.
+    Raises:
+        DeclarationError: where nothing tells what that is.
     """
     mistake = input_mistake(test)
     if mistake:
@@ -34,7 +35,8 @@ def input_form(test: ModuleTest) -> InputForm:
 def full_shape(test: ModuleTest) -> Shape:
     """The input shape of a test, before a device cuts it.
 
-    Raises DeclarationError when none is given and none can be worked out.
+    Raises:
+        DeclarationError: when none is given and none can be worked out.
     """
     return input_form(test).shape
 

@@ -51,7 +51,10 @@ class Inputs:
 def make_inputs(test: ModuleTest, shape: Shape, form: InputForm | None = None) -> Inputs:
     """The inputs of a test at `shape`, from a fixed seed, in float32.
 
-    form: What they are; the likeliest where None.
+    Args:
+        test: whose inputs they are.
+        shape: of the first one.
+        form: what they are; the likeliest where None.
     """
     with seeded():
         if test.inputs is not None:

@@ -77,7 +77,10 @@ def judge_case(case: Case, timer: Timer) -> Result:
 def unavailable(case: Case, reason: str, start: float | None = None) -> Result:
     """It is not judged, for this reason; a target that binds here then fails.
 
-    start: when the check began, by the performance counter; now where None.
+    Args:
+        case: the check.
+        reason: why it is not judged.
+        start: when the check began, by the performance counter; now where None.
     """
     unmet = case.targets.judge(case.check, ())
     problems = [describe_failure(measurement) for measurement in _failing(unmet)]

@@ -54,8 +54,11 @@ def test_module(
 ) -> ModuleType:
     """Mark `module` for testing, in place; returns the very module it was given.
 
-    The input shape is worked out from the module, with `test_batch_size` and `test_seq_len`,
-    where `input_shape` is None. The others are those of `TestConfig`. Raises DeclarationError.
+    Where `input_shape` is None it is worked out from the module, with `test_batch_size` and
+    `test_seq_len`. The others are those of `TestConfig`.
+
+    Raises:
+        DeclarationError: for a value that cannot be meant, and for what is no torch module.
     """
     config = TestConfig(
         test_name,
@@ -70,10 +73,7 @@ def test_module(
         measure_seconds,
     )
     config.default_batch, config.default_tokens = test_batch_size, test_seq_len
-    _refuse_what_is_no_size(config)
-    given: object = module
-    if not isinstance(given, nn.Module):
-        raise DeclarationError(config.mistake(f"got a {type(given).__name__}; give a torch.nn.Module"))
+    _refuse_what_cannot_be_tested(config, module)
     _inline.setdefault(module, []).append(config)
     return module
 
@@ -93,7 +93,10 @@ def register_module_tests(
     ``register_module_tests(self, "llama3_8b")`` at the end of a constructor
     registers every direct child of the model; ``@register_module_tests("llama3_8b")``
     registers a function that returns a dict of modules. The tests are named
-    ``llama3_8b_<child>``. Raises DeclarationError when a name is taken.
+    ``llama3_8b_<child>``.
+
+    Raises:
+        DeclarationError: when a name is taken.
     """
     if isinstance(target, nn.Module):
         if not isinstance(name, str):
@@ -147,13 +150,15 @@ def tests_by_name(name: str, modules: Mapping[str, nn.Module], place: Place | No
     return [test_of(module, f"{name}_{key}", place) for key, module in modules.items()]
 
 
-def _refuse_what_is_no_size(config: TestConfig) -> None:
+def _refuse_what_cannot_be_tested(config: TestConfig, module: object) -> None:
     sizes = {"test_batch_size": config.default_batch, "test_seq_len": config.default_tokens}
     wrong = [
         config.mistake(f"{label} is {size!r}; give a positive integer")
         for label, size in sizes.items()
         if not isinstance(size, int) or isinstance(size, bool) or size < 1
     ]
+    if not isinstance(module, nn.Module):
+        wrong.append(config.mistake(f"got a {type(module).__name__}; give a torch.nn.Module"))
     if wrong:
         raise DeclarationError(wrong)
 

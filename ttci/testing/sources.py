@@ -28,7 +28,11 @@ _SEED = 0
 
 
 def import_source(source: Source) -> ModuleType:
-    """The module that `source` names, imported once; raises InputError with the user's own line."""
+    """The module that `source` names, imported once.
+
+    Raises:
+        InputError: with the user's own line.
+    """
     with code_of(source).running(), explained(f"{source.text} does not import", place_of(source)):
         if source.file is None:
             return importlib.import_module(str(source.module))
@@ -83,7 +87,11 @@ def _import_file(file: Path, name: str) -> ModuleType:
 
 
 def attribute_of(module: ModuleType, source: Source) -> Any:
-    """What the source names in `module`; raises InputError with what there is."""
+    """What the source names in `module`.
+
+    Raises:
+        InputError: with what there is.
+    """
     name = str(source.attribute)
     try:
         return getattr(module, name)
@@ -102,7 +110,10 @@ def build(model_class: type[Any]) -> Any:
 
     A constructor argument without a default is taken from a name of its module
     that equals it (``config`` or ``CONFIG``), else built from its annotated
-    class. Raises InputError when neither is there or the constructor raises.
+    class.
+
+    Raises:
+        InputError: when neither is there or the constructor raises.
     """
     arguments = _constructor_arguments(model_class)
     what = f"{model_class.__name__} cannot be built"

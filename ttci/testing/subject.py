@@ -62,7 +62,11 @@ class TestSubject:
         return self.prepared.observe()
 
     def differentiable(self) -> GradientProblem:
-        """The module on as few tokens as it takes; raises NotDifferentiableError."""
+        """The module on as few tokens as it takes.
+
+        Raises:
+            NotDifferentiableError: where autograd cannot run through it.
+        """
         return self.prepared.gradient_problem()
 
     def time_forward(self) -> Timing:

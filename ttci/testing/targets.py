@@ -19,7 +19,8 @@ class BoundTargets:
     model's code binds where `code_binds`: on silicon, and where the code is run
     directly with no manifest named; elsewhere it is reported only.
 
-    places: where the manifest states its targets, ``file:line`` by metric.
+    Attributes:
+        places: where the manifest states its targets, ``file:line`` by metric.
     """
 
     code: TestTargets

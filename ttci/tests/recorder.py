@@ -48,10 +48,16 @@ class Recorder:
     ) -> None:
         """Start anew, or go on where the process that wrote `path` before ended.
 
-        environment: what the device adds to the host's.
+        Args:
+            pair: that is tested.
+            fidelity: how much its device's numbers mean.
+            path: of run.json; None where none is wanted.
+            resumes: whether a process before left a run.json to go on with.
+            environment: what the device adds to the host's.
 
-        Raises InputError where `path` cannot be written, MachineryError where it is to
-        be gone on with and cannot be read.
+        Raises:
+            InputError: where `path` cannot be written.
+            MachineryError: where it is to be gone on with and cannot be read.
         """
         self.pair = pair
         self._fidelity = fidelity

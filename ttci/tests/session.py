@@ -39,7 +39,11 @@ class SuiteSession:
     """Hooks of a pytest run that an option of ttci asked for."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Find the tests and open the device; raises TtciError for a user's mistake."""
+        """Find the tests and open the device.
+
+        Raises:
+            TtciError: for a user's mistake.
+        """
         end_with_starter()
         tell_of_uncaught(config)
         self._config = config

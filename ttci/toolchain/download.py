@@ -78,9 +78,10 @@ class _Part:
 def download(url: str, sha256: str, path: Path, progress: Progress) -> None:
     """Make `path` the file at `url`; what is there already is gone on from.
 
-    Raises MachineryError: the network or the server failed, and what came is kept to
-    be resumed; or the file has another hash, and it is removed. OSError: `path`
-    cannot be written.
+    Raises:
+        MachineryError: where the network or the server failed, and what came is kept to be
+            resumed; or where the file has another hash, and it is removed.
+        OSError: where `path` cannot be written.
     """
     part = _Part(path)
     is_resumed = part.size > 0
@@ -100,7 +101,11 @@ def download(url: str, sha256: str, path: Path, progress: Progress) -> None:
 
 
 def read_json(url: str) -> Any:
-    """The JSON document at `url`; raises MachineryError."""
+    """The JSON document at `url`.
+
+    Raises:
+        MachineryError: where it cannot be had.
+    """
     text = b""
 
     def get() -> None:

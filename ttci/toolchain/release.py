@@ -93,7 +93,11 @@ def read_assignments(file: Path) -> dict[str, str]:
 
 
 def checked_sha256(text: str, where: str) -> str:
-    """`text` in lower case; raises MachineryError where it is no sha256."""
+    """`text` in lower case.
+
+    Raises:
+        MachineryError: where it is no sha256.
+    """
     digest = text.strip().lower()
     if not _SHA256.fullmatch(digest):
         raise MachineryError(f"{where}: {quoted(text)} is no sha256 of 64 hexadecimal digits")

@@ -59,7 +59,11 @@ class SfpiRelease(Release):
 
 
 def sfpi_release() -> SfpiRelease:
-    """The release that the installed ttnn asks for; raises MachineryError where there is none."""
+    """The release that the installed ttnn asks for.
+
+    Raises:
+        MachineryError: where there is none.
+    """
     check_python()
     package = ttnn_package()
     if package is None:

@@ -22,8 +22,9 @@ def check_python() -> None:
 def unpack(archive: Path, folder: Path, source: str, *, top: str, proof: Path) -> None:
     """Make `folder` of what lies under `top` in a ``.txz``.
 
-    Raises MachineryError, which names `source`, where the archive is damaged, holds
-    a path that leaves the folder, or has no `proof` under `top`.
+    Raises:
+        MachineryError: which names `source`, where the archive is damaged, holds a path that leaves the
+            folder, or has no `proof` under `top`.
     """
     scratch = folder.with_name(f"{folder.name}.unpacked")
     scratch.mkdir()

@@ -16,7 +16,8 @@ _BOARD_ID_SHIFT = 36
 class _Chips:
     """What every chip of an architecture has on a board.
 
-    dram_bytes, l1_bytes_per_core: what ttnn's allocator hands out.
+    Attributes:
+        dram_bytes, l1_bytes_per_core: what ttnn's allocator hands out.
     """
 
     arch: str

@@ -63,8 +63,9 @@ _TRACE_REGION_BYTES = 64 << 20
 class _Prepared:
     """An implementation, with what preparing it left on the device.
 
-    dram_bytes: of its weight_bytes, those that lie in DRAM.
-    clock: of the numbers before it was prepared.
+    Attributes:
+        dram_bytes: of its weight_bytes, those that lie in DRAM.
+        clock: of the numbers before it was prepared.
     """
 
     target: LoweringTarget  # holds the implementation, so that no other takes its id

@@ -62,7 +62,11 @@ class LoweringTarget:
         return int(self.mesh.get_num_devices())
 
     def lower(self, module: Any) -> Implementation:
-        """The ttnn implementation of `module`, made once; raises NoImplementationError."""
+        """The ttnn implementation of `module`, made once.
+
+        Raises:
+            NoImplementationError: where none is registered for its class.
+        """
         if id(module) not in self._done:
             self._done[id(module)] = module, self._lowered(module)  # kept, so that no other takes its id
         return self._done[id(module)][1]

@@ -33,8 +33,9 @@ def captured(ttnn: Any) -> Iterator[list[Any]]:
 def allocated_bytes(graph: Iterable[Mapping[str, Any]], kinds: Iterable[str] = _BOTH) -> tuple[int, int]:
     """Bytes alive at the end of a captured graph, and the most alive at once in it; of one chip.
 
-    graph: what ``ttnn.graph.end_graph_capture()`` gives; the chips of a mesh allocate alike.
-    kinds: DRAM, L1 or both.
+    Args:
+        graph: what ``ttnn.graph.end_graph_capture()`` gives; the chips of a mesh allocate alike.
+        kinds: DRAM, L1 or both.
     """
     alive: dict[tuple[str, int, int], int] = {}
     now = peak = 0

@@ -48,7 +48,10 @@ class Numbers:
 
         A tensor that was known before is being changed in place: its views change too.
 
-        inputs: the tensors that it was made of; a value of theirs is not rounded twice.
+        Args:
+            tensor: a tensor of ttnn's.
+            shards: what each chip holds of it.
+            inputs: the tensors that it was made of; a value of theirs is not rounded twice.
         """
         exact = {id(shard) for source in inputs for shard in self._shards_of_type(source, tensor.dtype)}
         self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact))
@@ -62,7 +65,11 @@ class Numbers:
         self._entries[tensor.tensor_id] = _Entry(shards, tensor.dtype, buffer, self.clock)
 
     def of(self, tensor: Any, asked_by: str) -> Shards:
-        """What `tensor` holds; raises GoldenError where nobody followed it."""
+        """What `tensor` holds.
+
+        Raises:
+            GoldenError: where nobody followed it.
+        """
         try:
             return self._entries[tensor.tensor_id].shards
         except KeyError:

@@ -26,8 +26,9 @@ from ttci.toolchain.release import NO_TTNN, ttnn_package
 def environment_of(entry: TtnnDeviceEntry, board: Board) -> dict[str, str]:
     """The environment in which ttnn opens the device; silicon needs nothing said.
 
-    Raises MachineryError where the cache cannot be written, or a tool is not here that
-    `ttci.planning.needs` asks for.
+    Raises:
+        MachineryError: where the cache cannot be written, or a tool is not here that
+            `ttci.planning.needs` asks for.
     """
     match entry.target:
         case "mock":
@@ -46,7 +47,9 @@ def sfpi_folder() -> Path:
 def mock_environment(board: Board, sfpi: Path | None = None) -> dict[str, str]:
     """The environment in which ttnn opens a mock of `board`.
 
-    sfpi: the folder of the compiler; a stand-in's where None, as no kernel ever runs.
+    Args:
+        board: which board ttnn is to see.
+        sfpi: the folder of the compiler; a stand-in's where None, as no kernel ever runs.
     """
     descriptor = _made_once(
         f"{board.name}-{hashlib.sha256(board.cluster_descriptor().encode()).hexdigest()[:12]}.yaml",

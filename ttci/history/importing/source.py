@@ -16,9 +16,10 @@ COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")  # as tools write it
 class Source:
     """Where runs come from.
 
-    pair: the pair of benchmarks that name none.
-    branch: of commits whose branch the file does not say; None where nobody knows it.
-    problems: what could not be taken over, each with its file and place.
+    Attributes:
+        pair: the pair of benchmarks that name none.
+        branch: of commits whose branch the file does not say; None where nobody knows it.
+        problems: what could not be taken over, each with its file and place.
     """
 
     pair: Pair

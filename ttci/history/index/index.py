@@ -57,7 +57,9 @@ class Index:
     def update(self, store: Store, names: Iterable[str]) -> None:
         """Read those files of `store` that are new or were bad, and drop what is of files that are gone.
 
-        names: of every file that the store holds.
+        Args:
+            store: that the index is of.
+            names: of every file that the store holds.
         """
         self._store_notes = store.notes
         there = set(names)
@@ -188,9 +190,12 @@ class Index:
     ) -> list[Point]:
         """The newest points on a line and branch that are of `runs`, newest first.
 
-        line: its number and conditions.
-        runs: by their numbers.
-        times: when the first and the last of them started.
+        Args:
+            branch: whose runs; None for those of no branch.
+            most: how many at most.
+            line: its number and conditions.
+            runs: by their numbers.
+            times: when the first and the last of them started.
         """
         number, conditions = line
         found: list[Point] = []
@@ -219,7 +224,10 @@ def updated_index(store: Store) -> Index:
     """The index of `store` as it is now.
 
     Where the store is out of reach that is a note, and the index is of what was fetched last.
-    Raises InputError where there can be no such store, MachineryError where the index cannot be used.
+
+    Raises:
+        InputError: where there can be no such store.
+        MachineryError: where the index cannot be used.
     """
     try:
         names = store.names()

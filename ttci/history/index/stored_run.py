@@ -24,9 +24,10 @@ RUNS = (
 class StoredRun:
     """A run of the history.
 
-    number: in this index.
-    file: its name in the store.
-    figures: how many it has.
+    Attributes:
+        number: in this index.
+        file: its name in the store.
+        figures: how many it has.
     """
 
     number: int

@@ -13,8 +13,9 @@ from ttci.files import cache_folder
 class Store(Protocol):
     """Files by name, as `ttci.history.record.file_name` makes them.
 
-    source: as a user writes it, ``folder:PATH`` or ``branch:NAME``.
-    notes: what is to be said of the store itself, such as a branch that was rewritten; grows.
+    Attributes:
+        source: as a user writes it, ``folder:PATH`` or ``branch:NAME``.
+        notes: what is to be said of the store itself, such as a branch that was rewritten; grows.
     """
 
     source: str

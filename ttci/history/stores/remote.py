@@ -26,8 +26,9 @@ _UNFIT_FOR_A_PERSON = re.compile(r"[<>\x00-\x1f]")
 class Remote:
     """``origin`` of a user's repository.
 
-    folder: where git runs, for a relative URL begins there.
-    place: its URL without secrets; where it is a path, the whole of it.
+    Attributes:
+        folder: where git runs, for a relative URL begins there.
+        place: its URL without secrets; where it is a path, the whole of it.
     """
 
     folder: Path

@@ -26,11 +26,12 @@ _LIBRARY, _LIBRARY_STYLE = "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css"
 class Page:
     """What a page has of its own.
 
-    name: beside ttci's.
-    title: escaped, as all that comes from outside is.
-    skip_to: the id of what a keyboard reaches first, and how that is called.
-    main: the template of what stands between header and footer, and what it needs.
-    styles, script: of ``assets/``, in their order; the first module.
+    Attributes:
+        name: beside ttci's.
+        title: escaped, as all that comes from outside is.
+        skip_to: the id of what a keyboard reaches first, and how that is called.
+        main: the template of what stands between header and footer, and what it needs.
+        styles, script: of ``assets/``, in their order; the first module.
     """
 
     name: str

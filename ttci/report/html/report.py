@@ -40,7 +40,10 @@ _VIEWS = """<fieldset class="views" id="views">
 def write_html(report: Report, path: Path, fail_on: str = "failure") -> None:
     """Write the page of `report` to `path`, whole or not at all; its links are relative to there.
 
-    fail_on: one of `ttci.report.FAIL_ON`.
+    Args:
+        path: where the page is written.
+        report: what is shown.
+        fail_on: one of `ttci.report.FAIL_ON`.
     """
     write_whole(path, render_html(report, path.parent, fail_on))
 
