@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from tests.github_expressions import Expressions
-
 pytest_plugins = ["pytester"]
 
 # Tiny modules: what a run costs is the import of torch.
@@ -186,15 +184,3 @@ def make_project(tmp_path_factory: pytest.TempPathFactory, _needs_torch: None) -
 def project(make_project: Callable[..., Project]) -> Project:
     """A project of the test's own."""
     return make_project()
-
-
-@pytest.fixture(scope="session")
-def expressions(tmp_path_factory: pytest.TempPathFactory, _needs_node: None) -> Expressions:
-    """GitHub's own library of workflow expressions."""
-    return Expressions.install(tmp_path_factory.mktemp("expressions"))
-
-
-@pytest.fixture(scope="session")
-def runner_temp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """RUNNER_TEMP, one for all jobs: the action keeps the environment that it made in it."""
-    return tmp_path_factory.mktemp("runner temp")

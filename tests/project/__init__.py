@@ -1,0 +1,1 @@
+"""What is about the whole tree: its floors and rooms, its documents, its models, its wheel."""

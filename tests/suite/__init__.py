@@ -1,0 +1,1 @@
+"""Tests of ``ttci.tests``, the suite that ships to users."""
