@@ -3,7 +3,7 @@
 Right outputs: small modules of many kinds, each from `SEEDS` seeds, as three devices compute
 them: torch in bfloat16; the same with weights in bfloat8_b; and a device that rounds
 everything to bfloat16 up or down at random, so that its errors have nothing in common with
-those by which they are judged. The reference is float32. A false alarm is a complaint about
+those by which they are judged. The reference is float32. A false alarm is a problem found in
 a row, a column, an element or an integer; the rules for the whole are another matter.
 
 Faults: put into right outputs of bfloat16, one at a time.
@@ -70,11 +70,11 @@ class Case:
         with rounding:
             return [self.module(given)]
 
-    def complaints(self, output: Tensor, precision: Precision) -> list[str]:
+    def problems(self, output: Tensor, precision: Precision) -> list[str]:
         """About its rows, columns, elements and integers: the whole is made to agree."""
         judged = judged_output(output, self.reference, float("inf"), exact=False, precision=precision)
         learn_from_passes([judged], RoundedReferences(precision, lambda how: self.rounded(precision, how)))
-        return judged.complaints()
+        return judged.problems()
 
 
 @dataclass
@@ -127,9 +127,9 @@ def _of_seed(seed: int, with_faults: bool) -> Found:
 def _judge_right_outputs(case: Case, found: Found) -> None:
     for device, (output, precision) in _right_outputs(case).items():
         found.outputs[device] += 1
-        for complaint in case.complaints(output, precision)[:1]:
+        for problem in case.problems(output, precision)[:1]:
             found.alarms[device] += 1
-            found.lines.append(f"false alarm: {case.kind}, seed {case.seed}, {device}: {complaint}")
+            found.lines.append(f"false alarm: {case.kind}, seed {case.seed}, {device}: {problem}")
 
 
 def _judge_faults(case: Case, found: Found) -> None:
@@ -138,7 +138,7 @@ def _judge_faults(case: Case, found: Found) -> None:
         output = right.clone()
         fault(output)
         found.faults[name] += 1
-        if case.complaints(output, BFLOAT16):
+        if case.problems(output, BFLOAT16):
             found.caught[name] += 1
         else:
             found.lines.append(f"missed: {case.kind}, seed {case.seed}: {name}")

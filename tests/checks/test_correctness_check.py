@@ -102,8 +102,8 @@ def observed(output: Tensor, reference: Tensor, **others: Any) -> Observed:
     return Observed(**{**fields, **others})
 
 
-def complaints(output: Tensor, reference: Tensor, tolerance: float = 1e-3, **others: Any) -> tuple[str, ...]:
-    return check_correctness(observed(output, reference), tolerance, **others).complaints
+def problems(output: Tensor, reference: Tensor, tolerance: float = 1e-3, **others: Any) -> tuple[str, ...]:
+    return check_correctness(observed(output, reference), tolerance, **others).problems
 
 
 REFERENCE = random(4096).view(64, 64)
@@ -111,7 +111,7 @@ REFERENCE = random(4096).view(64, 64)
 
 def test_the_reference_itself_passes_and_its_correlation_is_measured() -> None:
     findings = check_correctness(observed(REFERENCE, REFERENCE), 1e-3, exact=True)
-    assert findings.complaints == ()
+    assert findings.problems == ()
     (measurement,) = findings.measurements
     assert (measurement.name, measurement.verdict) == ("correlation", Verdict.MET)
     assert measurement.value == pytest.approx(1)
@@ -124,7 +124,7 @@ def test_the_reference_itself_passes_and_its_correlation_is_measured() -> None:
     [(0.0316, True), (0.0633, False)],
 )
 def test_a_correlation_of_one_minus_the_tolerance_is_the_limit(noise: float, passes: bool) -> None:
-    found = complaints(REFERENCE + noise * random(4096, seed=1).view(64, 64), REFERENCE)
+    found = problems(REFERENCE + noise * random(4096, seed=1).view(64, 64), REFERENCE)
     assert (not any("correlation" in text for text in found)) is passes
 
 
@@ -132,7 +132,7 @@ def test_a_correlation_of_one_minus_the_tolerance_is_the_limit(noise: float, pas
     ("scale", "passes"), [(1.0049, True), (1.0051, False), (0.9951, True), (0.9949, False)]
 )
 def test_a_scale_of_five_tolerances_is_the_limit(scale: float, passes: bool) -> None:
-    found = complaints(scale * (REFERENCE - REFERENCE.mean()), REFERENCE - REFERENCE.mean())
+    found = problems(scale * (REFERENCE - REFERENCE.mean()), REFERENCE - REFERENCE.mean())
     assert (not found) is passes
     assert passes or found[0].startswith(f"the output is scaled by {scale:.5f}")
 
@@ -140,7 +140,7 @@ def test_a_scale_of_five_tolerances_is_the_limit(scale: float, passes: bool) -> 
 @pytest.mark.parametrize(("shift", "passes"), [(0.0049, True), (0.0051, False), (-0.0051, False)])
 def test_a_shift_of_five_tolerances_in_standard_deviations_is_the_limit(shift: float, passes: bool) -> None:
     spread = REFERENCE.std(correction=0).item()
-    found = complaints(10 * REFERENCE + shift * 10 * spread, 10 * REFERENCE)
+    found = problems(10 * REFERENCE + shift * 10 * spread, 10 * REFERENCE)
     assert (not found) is passes
     assert passes or found[0].startswith("the output's mean is shifted by")
 
@@ -148,95 +148,95 @@ def test_a_shift_of_five_tolerances_in_standard_deviations_is_the_limit(shift: f
 def test_in_float32_one_value_off_by_more_than_allclose_allows_is_found() -> None:
     output = REFERENCE.clone()
     output[3, 3] += 0.01
-    assert complaints(output, REFERENCE) == ()
-    (complaint,) = complaints(output, REFERENCE, exact=True)
-    assert complaint.startswith("the output differs from the reference by up to 0.01, more than allclose")
+    assert problems(output, REFERENCE) == ()
+    (problem,) = problems(output, REFERENCE, exact=True)
+    assert problem.startswith("the output differs from the reference by up to 0.01, more than allclose")
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -7.25, 1e6])
 def test_a_constant_reference_is_judged_by_allclose(value: float) -> None:
     constant = torch.full((8, 8), value)
-    assert complaints(constant, constant) == ()
+    assert problems(constant, constant) == ()
     off = constant + 0.002 * (1 + abs(value))
-    (complaint,) = complaints(off, constant)
-    assert complaint.startswith("the reference is constant and the output differs from it by")
+    (problem,) = problems(off, constant)
+    assert problem.startswith("the reference is constant and the output differs from it by")
 
 
 def test_a_constant_output_of_a_reference_that_varies_fails() -> None:
-    found = complaints(torch.zeros(64, 64), REFERENCE)
+    found = problems(torch.zeros(64, 64), REFERENCE)
     assert found[0].startswith("correlation nan with the reference")
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1)])
 def test_a_single_value_is_judged_by_allclose(shape: tuple[int, ...]) -> None:
     value = torch.full(shape, 2.0)
-    assert complaints(value, value.clone()) == ()
-    assert complaints(value + 0.1, value)
-    assert complaints(value * math.nan, value)[0].startswith("1 NaN and 0 infinite of 1 output values")
+    assert problems(value, value.clone()) == ()
+    assert problems(value + 0.1, value)
+    assert problems(value * math.nan, value)[0].startswith("1 NaN and 0 infinite of 1 output values")
 
 
 def test_empty_outputs_pass_and_measure_nothing() -> None:
     findings = check_correctness(observed(torch.empty(0, 4), torch.empty(0, 4)), 1e-3)
-    assert findings.complaints == ()
+    assert findings.problems == ()
     assert findings.measurements == ()
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
 def test_outputs_that_are_no_real_floats_are_judged_too(dtype: torch.dtype) -> None:
     reference = (REFERENCE * 10 > 0) if dtype is torch.bool else (REFERENCE * 10).to(dtype)
-    assert complaints(reference.clone(), reference) == ()
-    assert complaints(reference.roll(1, 0), reference)
+    assert problems(reference.clone(), reference) == ()
+    assert problems(reference.roll(1, 0), reference)
 
 
 def test_float16_overflow_is_told_as_infinite_values() -> None:
     reference = REFERENCE * 60000
-    (complaint,) = complaints(reference.half(), reference)
+    (problem,) = problems(reference.half(), reference)
     overflowed = int(reference.half().isinf().sum())
     assert overflowed > 0
-    assert complaint.startswith(f"0 NaN and {overflowed} infinite of 4096 output values, the first at (")
+    assert problem.startswith(f"0 NaN and {overflowed} infinite of 4096 output values, the first at (")
 
 
 def test_a_reference_that_is_not_finite_is_told() -> None:
     reference = REFERENCE.clone()
     reference[0, 0] = math.inf
-    assert complaints(REFERENCE, reference) == ("1 of 4096 reference values are NaN or infinite",)
+    assert problems(REFERENCE, reference) == ("1 of 4096 reference values are NaN or infinite",)
 
 
 def test_a_wrong_shape_is_told_and_nothing_else_is_compared() -> None:
-    assert complaints(REFERENCE[1:], REFERENCE) == ("output shape (63, 64), expected (64, 64)",)
-    assert complaints(REFERENCE, REFERENCE, expected_shape=(1, 64)) == (
+    assert problems(REFERENCE[1:], REFERENCE) == ("output shape (63, 64), expected (64, 64)",)
+    assert problems(REFERENCE, REFERENCE, expected_shape=(1, 64)) == (
         "output shape (64, 64), expected (1, 64)",
     )
-    assert complaints(REFERENCE, REFERENCE[1:], expected_shape=(64, 64)) == (
+    assert problems(REFERENCE, REFERENCE[1:], expected_shape=(64, 64)) == (
         "the reference gives shape (63, 64), the module (64, 64)",
     )
 
 
 def test_a_wrong_number_of_outputs_is_told() -> None:
     no_output = observed(REFERENCE, REFERENCE, outputs=[], second_outputs=[])
-    assert check_correctness(no_output, 1e-3).complaints == ("the module returned no tensor",)
+    assert check_correctness(no_output, 1e-3).problems == ("the module returned no tensor",)
     two = observed(REFERENCE, REFERENCE, outputs=[REFERENCE] * 2, second_outputs=[REFERENCE] * 2)
-    assert check_correctness(two, 1e-3).complaints == ("2 output tensors where the reference has 1",)
+    assert check_correctness(two, 1e-3).problems == ("2 output tensors where the reference has 1",)
 
 
 def test_an_input_that_changed_is_named_by_its_position() -> None:
     before = [REFERENCE, REFERENCE, torch.tensor([math.nan])]
     after = [REFERENCE, REFERENCE + 1, torch.tensor([math.nan])]
     changed = observed(REFERENCE, REFERENCE, inputs_before=before, inputs_after=after)
-    assert check_correctness(changed, 1e-3).complaints == ("input 1 was changed in place; work on a copy",)
+    assert check_correctness(changed, 1e-3).problems == ("input 1 was changed in place; work on a copy",)
 
 
 def test_an_input_whose_shape_changed_counts_as_changed() -> None:
     changed = observed(REFERENCE, REFERENCE, inputs_before=[REFERENCE], inputs_after=[REFERENCE[None]])
-    assert check_correctness(changed, 1e-3).complaints == ("input 0 was changed in place; work on a copy",)
+    assert check_correctness(changed, 1e-3).problems == ("input 0 was changed in place; work on a copy",)
 
 
 def test_a_second_call_with_another_result_is_told_and_equal_nans_are_equal() -> None:
     other = observed(REFERENCE, REFERENCE, second_outputs=[REFERENCE + 1e-3])
-    (complaint,) = check_correctness(other, 1e-3).complaints
-    assert complaint.startswith("a second call on the same input gave another result")
+    (problem,) = check_correctness(other, 1e-3).problems
+    assert problem.startswith("a second call on the same input gave another result")
     nan = torch.full((4,), math.nan)
-    assert not any("second call" in text for text in complaints(nan, nan))
+    assert not any("second call" in text for text in problems(nan, nan))
 
 
 def test_the_least_correlation_of_several_outputs_is_measured() -> None:

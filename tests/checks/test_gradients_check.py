@@ -57,16 +57,16 @@ def test_the_tensor_whose_gradient_is_wrong_is_named_and_no_other(factor: float)
     findings = check(
         lambda x, w, b: x @ with_gradient_times(w, factor) + b, x=leaf(4, 8), w=leaf(8, 8), b=leaf(8)
     )
-    (complaint,) = findings.complaints
-    assert complaint.startswith("no gradient reaches w, " if factor == 0 else "the gradient of w is wrong: ")
+    (problem,) = findings.problems
+    assert problem.startswith("no gradient reaches w, " if factor == 0 else "the gradient of w is wrong: ")
 
 
 def test_one_wrong_row_of_a_weight_is_found() -> None:
     def function(x: Tensor, w: Tensor) -> Tensor:
         return x @ torch.cat([w[:-1], with_gradient_times(w[-1:], 3.0)])
 
-    (complaint,) = check(function, x=leaf(8, 64), w=leaf(64, 64)).complaints
-    assert complaint.startswith("the gradient of w is wrong")
+    (problem,) = check(function, x=leaf(8, 64), w=leaf(64, 64)).problems
+    assert problem.startswith("the gradient of w is wrong")
 
 
 @pytest.mark.parametrize("influence", [1e-2, 1e-4, 1e-6])
@@ -78,8 +78,8 @@ def test_a_parameter_of_very_small_influence_is_judged_all_the_same(influence: f
         return x + influence * torch.tanh(x @ with_gradient_times(w, -1.0))
 
     assert check(right, x=leaf(8, 32), w=leaf(32, 32)) == Findings()
-    (complaint,) = check(wrong, x=leaf(8, 32), w=leaf(32, 32)).complaints
-    assert complaint.startswith("the gradient of w is wrong")
+    (problem,) = check(wrong, x=leaf(8, 32), w=leaf(32, 32)).problems
+    assert problem.startswith("the gradient of w is wrong")
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
@@ -119,8 +119,8 @@ def test_a_norm_that_upcasts_to_float32_passes_and_a_wrong_gradient_in_one_is_fo
 
     assert check(norm, x=leaf(8, 64), w=leaf(64)) == Findings()
     findings = check(lambda x, w: norm(with_gradient_times(x, 1.5), w), x=leaf(8, 64), w=leaf(64))
-    (complaint,) = findings.complaints
-    assert complaint.startswith("the gradient of x is wrong")
+    (problem,) = findings.problems
+    assert problem.startswith("the gradient of x is wrong")
 
 
 def test_a_small_value_that_float32_swallows_passes() -> None:
@@ -138,12 +138,12 @@ def test_values_that_are_not_finite_have_no_part_in_the_judgement() -> None:
         return masked(x, with_gradient_times(w, 0.5))
 
     assert check(masked, x=leaf(8, 8), w=leaf(8, 8)) == Findings()
-    assert check(masked_and_wrong, x=leaf(8, 8), w=leaf(8, 8)).complaints
+    assert check(masked_and_wrong, x=leaf(8, 8), w=leaf(8, 8)).problems
 
 
 def test_a_gradient_that_is_nan_is_told() -> None:
-    (complaint,) = check(lambda x: (0 * x).sqrt(), x=leaf(4)).complaints
-    assert complaint == "the gradient of x is NaN or infinite"
+    (problem,) = check(lambda x: (0 * x).sqrt(), x=leaf(4)).problems
+    assert problem == "the gradient of x is NaN or infinite"
 
 
 def test_an_output_that_is_a_leaf_is_differentiated_rightly() -> None:
@@ -151,9 +151,9 @@ def test_an_output_that_is_a_leaf_is_differentiated_rightly() -> None:
 
 
 def test_a_detached_output_is_named_beside_those_it_should_reach() -> None:
-    complaints = check(lambda x, w: [x * 2, (x @ w).detach()], x=leaf(4, 4), w=leaf(4, 4)).complaints
-    assert complaints[-1] == "output 1 is detached from the graph"
-    assert any(text.startswith("no gradient reaches w, yet the output depends on it") for text in complaints)
+    problems = check(lambda x, w: [x * 2, (x @ w).detach()], x=leaf(4, 4), w=leaf(4, 4)).problems
+    assert problems[-1] == "output 1 is detached from the graph"
+    assert any(text.startswith("no gradient reaches w, yet the output depends on it") for text in problems)
 
 
 def test_a_constant_output_is_not_taken_for_a_detached_one() -> None:
@@ -171,7 +171,7 @@ def test_nothing_to_differentiate_is_a_pass_that_says_so() -> None:
         "nothing to differentiate: no floating"
     )
     no_output = check_gradients(list, {"x": leaf(2)})
-    assert no_output.complaints == ()
+    assert no_output.problems == ()
     assert no_output.note == "nothing to differentiate: no floating-point output"
 
 
@@ -193,7 +193,7 @@ def test_a_gradient_that_looks_past_rounding_to_steps_is_not_called_wrong(steps:
     def weights(x: Tensor, w: Tensor) -> Tensor:
         return x @ rounded(w)
 
-    assert check(weights, x=leaf(8, 64), w=leaf(64, 64)).complaints == ()
+    assert check(weights, x=leaf(8, 64), w=leaf(64, 64)).problems == ()
 
 
 def test_a_derivative_far_beyond_the_reach_of_every_step_is_no_evidence() -> None:
@@ -201,7 +201,7 @@ def test_a_derivative_far_beyond_the_reach_of_every_step_is_no_evidence() -> Non
         return torch.cat([x, (1e15 * w).sin()])
 
     findings = check(wild, x=leaf(4), w=leaf(4))
-    assert (findings.complaints, findings.unjudged) == ((), "")
+    assert (findings.problems, findings.unjudged) == ((), "")
     assert findings.note.startswith(
         "could not be judged: the gradient of w (finite differences do not settle"
     )
@@ -214,13 +214,13 @@ def test_rounding_to_bfloat16_inside_hides_a_derivative_rather_than_making_it_wr
 
     for seed in range(5):
         findings = check(narrow, x=leaf(8, 16, seed=seed), w=leaf(16, 4, seed=seed + 1))
-        assert findings.complaints == ()
+        assert findings.problems == ()
 
     def wrong(x: Tensor, w: Tensor) -> Tensor:
         return narrow(x, with_gradient_times(w, -1.0))
 
-    (complaint,) = check(wrong, x=leaf(8, 16), w=leaf(16, 4)).complaints
-    assert complaint.startswith("the gradient of w is wrong")
+    (problem,) = check(wrong, x=leaf(8, 16), w=leaf(16, 4)).problems
+    assert problem.startswith("the gradient of w is wrong")
 
 
 def test_a_function_that_keeps_state_is_not_judged() -> None:
@@ -241,5 +241,5 @@ def test_zeros_at_kinks_pass_and_a_backward_10_percent_off_behind_them_fails(see
 
     leaves = {"x": leaf(4, 16, seed=seed), "w": leaf(16, 16, seed=seed + 1), "b": leaf(16, scale=0.0)}
     assert check(layer, **leaves) == Findings()
-    (complaint,) = check(lambda x, w, b: layer(x, with_gradient_times(w, 1.1), b), **leaves).complaints
-    assert complaint.startswith("the gradient of w is wrong")
+    (problem,) = check(lambda x, w, b: layer(x, with_gradient_times(w, 1.1), b), **leaves).problems
+    assert problem.startswith("the gradient of w is wrong")

@@ -105,9 +105,9 @@ FAULTS: dict[Callable[[Tensor], None], str] = {
 def test_a_fault_too_small_for_the_correlation_fails_with_its_place(fault: Callable[[Tensor], None]) -> None:
     result = judged(Calls(changed(fault)), torch.sin)
     assert result.outcome is Outcome.FAILED
-    complaint = result.message.splitlines()[-1]
-    assert complaint.startswith(FAULTS[fault])
-    assert "the rounding of bfloat16 explains" in complaint
+    problem = result.message.splitlines()[-1]
+    assert problem.startswith(FAULTS[fault])
+    assert "the rounding of bfloat16 explains" in problem
 
 
 def test_the_same_without_a_fault_passes() -> None:
@@ -254,7 +254,7 @@ def test_an_id_that_no_near_tie_explains_is_judged_by_its_value() -> None:
         output_judged = judged_output(output, reference, 1e-3, exact=False, precision=BFLOAT16)
         rounded = RoundedReferences(BFLOAT16, lambda how: [flips[(how.seed or 0) % 2]])
         learn_from_passes([output_judged], rounded)
-        assert (not output_judged.complaints()) is passes
+        assert (not output_judged.problems()) is passes
 
 
 # Rounding itself
@@ -353,7 +353,7 @@ def test_a_cache_is_held_in_the_type_of_weights(weight_dtype: str) -> None:
     held = rounded_weight(module(token), weight_dtype)
     output = judged_output(held, module(token), 1e-2, exact=False, precision=precision)
     learn_from_passes([output], RoundedReferences(precision, reference))
-    assert output.complaints() == []
+    assert output.problems() == []
 
 
 def test_finite_numbers_stay_finite_in_a_narrower_type() -> None:

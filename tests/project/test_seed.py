@@ -327,7 +327,7 @@ def pieces() -> dict[str, Any]:
         in_float64 = copy.deepcopy(module).double()
         leaf = x[:, :4].double().requires_grad_()
         wanted = {"x": leaf, **dict(in_float64.named_parameters())}
-        assert not check_gradients(lambda: [in_float64(leaf)], wanted).complaints
+        assert not check_gradients(lambda: [in_float64(leaf)], wanted).problems
 
     return {
         "test_performance": test_performance,

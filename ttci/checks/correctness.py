@@ -47,10 +47,10 @@ def check_correctness(
         exact: the device computes in float32, so allclose must hold too, and integers be equal.
         rounded: the references as rounding changes them; None where the device is exact.
     """
-    complaints = [*_call_complaints(observed)]  # first: they are the cause of what follows
-    shape_complaints = [*_shape_complaints(observed, expected_shape)]
-    if shape_complaints:
-        return Findings((*complaints, *shape_complaints))
+    problems = [*_call_problems(observed)]  # first: they are the cause of what follows
+    shape_problems = [*_shape_problems(observed, expected_shape)]
+    if shape_problems:
+        return Findings((*problems, *shape_problems))
     precision = rounded.precision if rounded is not None else None
     judged = [
         judged_output(output, reference, tolerance, exact=exact, precision=precision)
@@ -61,12 +61,12 @@ def check_correctness(
     notes: list[str] = []
     for index, output in enumerate(judged):
         prefix = f"output {index}: " if len(judged) > 1 else ""
-        complaints += [prefix + text for text in output.complaints()]
+        problems += [prefix + text for text in output.problems()]
         notes += [prefix + text for text in output.notes()]
-    return Findings(tuple(complaints), _measurements(judged, tolerance), note="; ".join(notes))
+    return Findings(tuple(problems), _measurements(judged, tolerance), note="; ".join(notes))
 
 
-def _shape_complaints(observed: Observed, expected_shape: Shape | None) -> Iterator[str]:
+def _shape_problems(observed: Observed, expected_shape: Shape | None) -> Iterator[str]:
     if not observed.outputs:
         yield "the module returned no tensor"
         return
@@ -81,7 +81,7 @@ def _shape_complaints(observed: Observed, expected_shape: Shape | None) -> Itera
             yield f"the reference gives shape {tuple(reference.shape)}, the module {tuple(output.shape)}"
 
 
-def _call_complaints(observed: Observed) -> Iterator[str]:
+def _call_problems(observed: Observed) -> Iterator[str]:
     for index, (before, after) in enumerate(zip(observed.inputs_before, observed.inputs_after, strict=True)):
         if not _same(before, after):
             yield f"input {index} was changed in place; work on a copy"

@@ -82,7 +82,7 @@ class _Case:
         return self.agreements > len(self.contradictions)
 
     @property
-    def complaint(self) -> str:
+    def problem(self) -> str:
         probe, estimate = self.contradictions[0]
         if probe.gradient_size == 0.0:
             return (
@@ -163,9 +163,9 @@ class _Judgement:
             case.count(vote, probe, estimate)
 
     def _concluded(self, unknown: list[_Case]) -> Findings:
-        complaints = [case.complaint for case in unknown if case.is_wrong]
-        if complaints:
-            return Findings((*complaints, *_detached_outputs(self._outputs)))
+        problems = [case.problem for case in unknown if case.is_wrong]
+        if problems:
+            return Findings((*problems, *_detached_outputs(self._outputs)))
         unclear = [case.name for case in unknown if not case.is_right]
         if not unclear:
             return Findings()

@@ -52,7 +52,7 @@ class JudgedOutput(Protocol):
     def learn(self, rounded: Tensor | None, factor: float) -> None:
         """Take in the reference of one pass; None where it cannot be computed with rounding."""
 
-    def complaints(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What is wrong; nothing where it is right."""
 
     def notes(self) -> list[str]:
@@ -92,7 +92,7 @@ class _Floats:
         self, output: Tensor, reference: Tensor, tolerance: float, *, exact: bool, precision: Precision | None
     ) -> None:
         whole = _compared(output, reference, tolerance, exact=exact)
-        self._complaints = [*_complaints_of_whole(whole, output, tolerance, exact)]
+        self._problems = [*_problems_of_whole(whole, output, tolerance, exact)]
         self._correlation = whole.correlation
         self._noise: Noise | None = None
         self._constancy: Constancy | None = None
@@ -101,11 +101,11 @@ class _Floats:
             return
         self._precision = precision
         noise = Noise(output, reference, precision)
-        if not self._complaints and noise.is_within_one_rounding():
+        if not self._problems and noise.is_within_one_rounding():
             return
         self._noise = noise
         self._both, self._tolerance = (as_matrix(output), as_matrix(reference)), tolerance
-        if self._complaints:
+        if self._problems:
             self._constancy = Constancy(output, reference, precision.dtype, tolerance, _SLACK * tolerance)
 
     @property
@@ -124,7 +124,7 @@ class _Floats:
 
     @property
     def _fails_as_whole(self) -> bool:
-        return bool(self._complaints) and not self._is_nearly_constant
+        return bool(self._problems) and not self._is_nearly_constant
 
     @property
     def _fails_for_good(self) -> bool:
@@ -152,11 +152,11 @@ class _Floats:
         if steady is not None and not steady.all():
             output, reference = (matrix[steady] for matrix in self._both)
             whole = _compared(output, reference, self._tolerance, exact=False)
-            if not [*_complaints_of_whole(whole, output, self._tolerance, exact=False)]:
-                self._complaints, self._correlation = [], whole.correlation
+            if not [*_problems_of_whole(whole, output, self._tolerance, exact=False)]:
+                self._problems, self._correlation = [], whole.correlation
 
-    def complaints(self) -> list[str]:
-        whole = [] if self._is_nearly_constant else self._complaints
+    def problems(self) -> list[str]:
+        whole = [] if self._is_nearly_constant else self._problems
         suspects = self._noise.suspects() if self._noise is not None else []
         if not suspects:
             return whole
@@ -185,7 +185,7 @@ class _Integers:
         if rounded is not None:
             self._differing.learn(rounded)
 
-    def complaints(self) -> list[str]:
+    def problems(self) -> list[str]:
         if self._differing.is_explained:
             return []
         index, value, expected = self._differing.first_unexplained()
@@ -217,11 +217,11 @@ def _compared(output: Tensor, reference: Tensor, tolerance: float, *, exact: boo
     return comparison
 
 
-def _complaints_of_whole(c: Comparison, output: Tensor, tolerance: float, exact: bool) -> Iterator[str]:
+def _problems_of_whole(c: Comparison, output: Tensor, tolerance: float, exact: bool) -> Iterator[str]:
     if c.count == 0:
         return
     if c.nonfinite or c.nonfinite_reference:
-        yield from _nonfinite_complaints(c, output)
+        yield from _nonfinite_problems(c, output)
         return
     if c.is_constant:
         if c.largest_excess > 0:
@@ -249,7 +249,7 @@ def _complaints_of_whole(c: Comparison, output: Tensor, tolerance: float, exact:
         )
 
 
-def _nonfinite_complaints(c: Comparison, output: Tensor) -> Iterator[str]:
+def _nonfinite_problems(c: Comparison, output: Tensor) -> Iterator[str]:
     if c.nonfinite:
         nan = int(torch.isnan(output).sum().item())
         infinite = c.nonfinite - nan

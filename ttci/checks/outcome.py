@@ -1,4 +1,4 @@
-"""What a check finds: complaints (none is a pass) and measurements."""
+"""What a check finds: problems (none is a pass) and measurements."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class NotJudgedError(Exception):
 
 @dataclass(frozen=True)
 class Findings:
-    """The complaints of a check, each a sentence with its cause, and what it measured."""
+    """The problems of a check, each a sentence with its cause, and what it measured."""
 
-    complaints: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     note: str = ""  # what a reader of a pass should know
     unjudged: str = ""  # why nothing could be judged: neither passed nor failed

@@ -84,7 +84,7 @@ class Subject(Protocol):
 class Check(CheckFacts, ABC):
     """A check: its facts are attributes of its class, see `CheckFacts`; an instance is made for each test.
 
-    Of what a user should know of it, `Findings.complaints` fail the check, each a sentence with
+    Of what a user should know of it, `Findings.problems` fail the check, each a sentence with
     its cause and what to do; none is a pass.
     """
 

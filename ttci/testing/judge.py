@@ -67,7 +67,7 @@ def judge_case(case: Case, timer: Timer) -> Result:
     if findings.unjudged:
         return unavailable(case, findings.unjudged, start)
     measurements = case.targets.judge(case.check, findings.measurements)
-    problems = [*findings.complaints, *map(describe_failure, _failing(measurements))]
+    problems = [*findings.problems, *map(describe_failure, _failing(measurements))]
     outcome = Outcome.FAILED if problems else Outcome.PASSED
     notes = [note for note in (findings.note, _note_on_size(case)) if note]
     notes += [describe_improvement(m) for m in measurements if m.verdict is Verdict.IMPROVED]

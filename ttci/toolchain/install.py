@@ -67,9 +67,9 @@ def _install(release: Release) -> Path:
                 if not folder.exists():
                     _make(release)
         print(f"{release.title} is installed: {folder}", flush=True)
-    complaint = release.complaint(folder)
-    if complaint:
-        raise MachineryError(f"{release.title} is installed, but cannot be used here: {complaint}")
+    problem = release.problem(folder)
+    if problem:
+        raise MachineryError(f"{release.title} is installed, but cannot be used here: {problem}")
     return folder
 
 

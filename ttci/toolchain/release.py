@@ -42,7 +42,7 @@ class Release(ABC):
     def fill(self, folder: Path, download: Path) -> None:
         """Make the installed folder, which does not exist yet, of the verified download."""
 
-    def complaint(self, folder: Path) -> str | None:  # noqa: ARG002
+    def problem(self, folder: Path) -> str | None:  # noqa: ARG002
         """What keeps an installed folder from being used on this host."""
         return None
 

@@ -49,7 +49,7 @@ class SfpiRelease(Release):
         """Unpack the archive."""
         unpack(download, folder, self.url, top="sfpi", proof=COMPILER)
 
-    def complaint(self, folder: Path) -> str | None:
+    def problem(self, folder: Path) -> str | None:
         """Why the compiler does not start, where it does not: a missing library, say."""
         try:
             compiler_version(folder)
