@@ -21,10 +21,11 @@ from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import exit_code_of, verdict_line
-from ttci.report.drift_text import changed_lines, from_to, how_changed, sparkline, worst_first
-from ttci.report.findings import Rank, findings
+from ttci.report.drift_text import changed_lines, from_to, how_changed, sparkline
+from ttci.report.findings import findings
 from ttci.report.html.report import write_html
 from ttci.report.pairs import report_table
+from ttci.report.ranking import Rank, worst_first
 from ttci.report.summary.job import render_summary
 from ttci.results import Drift, Outcome, Result, Run
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ttci.report import FAIL_ON_SLOWER
-from ttci.report.findings import Finding, Rank
+from ttci.report.findings import Finding
+from ttci.report.ranking import Rank
 
 MOST_OF_A_LEVEL = 10
 _MOST_CHARACTERS = 2000  # of a text: a traceback is for the log

@@ -8,7 +8,7 @@ from ttci.errors import ExitCode, worst
 from ttci.report import FAIL_ON_SLOWER
 from ttci.report.collect import PairReport, Report
 from ttci.report.drift_text import history_line
-from ttci.report.findings import missed_targets
+from ttci.report.ranking import missed_targets
 from ttci.results import Drift, Outcome, Result, Verdict
 
 VERDICTS = {  # what an exit code is called

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from enum import IntEnum
 
 from ttci.catalog.units import is_of_time
 from ttci.drift.judgement import HistoryView, SeriesDrift
+from ttci.report.ranking import Badness, badness, movers, worsening
 from ttci.results import Drift
 from ttci.text.one_line import one_line
 
@@ -15,55 +15,6 @@ SUSPECTED = "suspected"  # is counted beside the words of drift, and is not one 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_BLOCKS = 24
 _MOST_LINES = 20  # of a word, in a terminal
-_LEAST_SHOWN = 0.0005  # a change that is not written as 0.0%
-
-
-class Badness(IntEnum):
-    """In which order figures are shown: what got worse first."""
-
-    SLOWER = 0
-    SUSPECTED_SLOWER = 1
-    GONE = 2
-    FASTER = 3
-    SUSPECTED_FASTER = 4
-    INCOMPARABLE = 5
-    SAME = 6
-    TOO_FEW = 7
-    NEW = 8
-
-
-_MOVED = (Badness.SLOWER, Badness.SUSPECTED_SLOWER, Badness.FASTER, Badness.SUSPECTED_FASTER)
-
-
-def badness(entry: SeriesDrift) -> Badness:
-    """How bad this is."""
-    judgement = entry.judgement
-    if judgement.is_suspected and judgement.drift not in (Drift.SLOWER, Drift.FASTER):
-        return Badness.SUSPECTED_SLOWER if worsening(entry) >= 0 else Badness.SUSPECTED_FASTER
-    return Badness[judgement.drift.name]
-
-
-def worsening(entry: SeriesDrift) -> float:
-    """The change as a fraction, above 0 where it is for the worse; 0 where nothing is known."""
-    change = entry.judgement.change or 0.0
-    return change if entry.series.direction == "lower" else -change
-
-
-def worst_first(entries: Iterable[SeriesDrift]) -> list[SeriesDrift]:
-    """In the order in which a reader should see them."""
-    return sorted(entries, key=lambda entry: (*_order(entry), str(entry.series)))
-
-
-def _order(entry: SeriesDrift) -> tuple[int, bool, float]:
-    """Within a word what is unchanged as far as a reader sees comes last."""
-    rank, change = badness(entry), worsening(entry)
-    is_unchanged = abs(change) < _LEAST_SHOWN
-    return rank, is_unchanged, change if rank in (Badness.FASTER, Badness.SUSPECTED_FASTER) else -change
-
-
-def movers(entries: Iterable[SeriesDrift]) -> list[SeriesDrift]:
-    """Those that have changed, or look so, worst first."""
-    return worst_first(entry for entry in entries if badness(entry) in _MOVED)
 
 
 def counts_of(entries: Iterable[SeriesDrift]) -> Counter[str]:

@@ -12,37 +12,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 
 from ttci.drift.judgement import HistoryView
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.drift_text import describe_drift, movers, worsening
-from ttci.results import Drift, Measurement, Outcome, Result, Run, Verdict
+from ttci.report.drift_text import describe_drift
+from ttci.report.ranking import (
+    Rank,
+    missed_targets,
+    movers,
+    rank_of,
+    rank_of_change,
+    ratio_to_limit,
+    worsening,
+)
+from ttci.results import Measurement, Outcome, Result, Run, Verdict
 from ttci.text.measurement import describe_failure, describe_improvement
 
 _PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
-
-
-class Rank(IntEnum):
-    """What hurts how much: the first most."""
-
-    INCOMPLETE = 0  # a pair, or the report
-    ERROR = 1
-    WRONG = 2  # numbers
-    MISSED = 3  # a target
-    SLOWER = 4  # than its history; it fails a report that is told to fail on it
-    UNAVAILABLE = 5
-    SUSPECTED = 6  # of being slower or faster
-    IMPROVED = 7  # against its target
-    FASTER = 8  # than its history
-
-    @property
-    def fails(self) -> bool:
-        """Whether it is red whatever the report fails on."""
-        return self <= Rank.MISSED
-
-
-_RANKS = {Drift.SLOWER: Rank.SLOWER, Drift.FASTER: Rank.FASTER}
 
 
 @dataclass(frozen=True)
@@ -77,26 +63,6 @@ def findings(report: Report) -> list[Finding]:
     return sorted(_findings(report), key=lambda f: (f.rank, -(f.ratio or 0.0), f.identity))
 
 
-def ratio_to_limit(measurement: Measurement) -> float | None:
-    """How the value stands to its limit: 1 just meets it, 1.2 is beyond it by a fifth.
-
-    None without a target, without a value, and for a correlation, which is judged on
-    how far it is from 1.
-    """
-    m = measurement
-    if m.value is None or m.limit is None or m.name == "correlation":
-        return None
-    value, limit = (m.value, m.limit) if m.direction == "lower" else (m.limit, m.value)
-    if limit <= 0 or value < 0:
-        return None
-    return value / limit
-
-
-def missed_targets(result: Result) -> list[Measurement]:
-    """The measurements that fail `result`; a low correlation is a wrong number, no missed target."""
-    return [m for m in result.measurements if m.verdict.fails and m.name != "correlation"]
-
-
 def _findings(report: Report) -> Iterator[Finding]:
     for problem in report.problems:
         yield _of_problem("report", problem)
@@ -128,15 +94,16 @@ def _of_run(entry: PairReport, run: Run) -> Iterator[Finding]:
 
 
 def _of_bad(result: Result, run: Run) -> Finding:
-    if result.outcome is Outcome.ERROR:
-        return Finding(Rank.ERROR, result.id, result.message, place=_declared(result))
+    rank = rank_of(result)
+    if rank is Rank.ERROR:
+        return Finding(rank, result.id, result.message, place=_declared(result))
     missed = sorted(missed_targets(result), key=lambda m: -(ratio_to_limit(m) or 0.0))
     unsaid = [said for said in map(describe_failure, missed) if said not in result.message]
     text = "\n".join(filter(None, [*unsaid, result.message]))
     if not missed:
-        return Finding(Rank.WRONG, result.id, _on(run, text), place=_declared(result))
+        return Finding(rank, result.id, _on(run, text), place=_declared(result))
     ratio, place = ratio_to_limit(missed[0]), _place_of_target(result, missed[0])
-    return Finding(Rank.MISSED, result.id, _on(run, text), ratio, place)
+    return Finding(rank, result.id, _on(run, text), ratio, place)
 
 
 def _improvements(result: Result, run: Run) -> Iterable[Finding]:
@@ -152,7 +119,7 @@ def _of_history(report: Report, view: HistoryView) -> Iterator[Finding]:
     for moved in movers(view.series):
         result = results.get(moved.series.identity)
         yield Finding(
-            _RANKS.get(moved.judgement.drift, Rank.SUSPECTED),
+            rank_of_change(moved),
             moved.series.identity,
             describe_drift(moved),
             1 + abs(worsening(moved)),

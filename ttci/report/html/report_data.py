@@ -12,7 +12,6 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,8 +19,8 @@ from urllib.parse import quote
 from ttci.artifacts import names
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
-from ttci.report.findings import missed_targets, ratio_to_limit
 from ttci.report.html.columns import MOST_CHARACTERS, Texts, columns_of, encoded, json_of, number
+from ttci.report.ranking import Rank, missed_targets, rank_of, ratio_to_limit
 from ttci.results import Measurement, Outcome, Result, Verdict
 from ttci.text.measurement import doubt_of
 
@@ -31,23 +30,11 @@ MOST_SAMPLES_IN_ALL = 2_000_000
 _DIGITS_OF_A_SAMPLE = 5
 
 
-class _Severity(IntEnum):
-    """In which order the page shows results: the first hurts most."""
-
-    PROBLEM = 0  # of a pair, or of the report
-    ERROR = 1
-    WRONG = 2
-    MISSED = 3
-    IMPROVED = 4
-    UNAVAILABLE = 5
-    WELL = 6
-
-
 @dataclass(frozen=True)
 class _Row:
     pair: int
     result: Result
-    severity: _Severity
+    rank: Rank
 
 
 def page_data(report: Report, folder: Path) -> Iterator[str]:
@@ -78,7 +65,7 @@ def _rows_of(pair: int, entry: PairReport) -> Iterator[_Row]:
     for problem in entry.problems:
         yield _of_problem(pair, entry.pair, problem)
     for result in entry.results:
-        yield _Row(pair, result, _severity(result))
+        yield _Row(pair, result, rank_of(result))
 
 
 def _of_problem(pair: int, name: str, problem: Problem) -> _Row:
@@ -86,24 +73,13 @@ def _of_problem(pair: int, name: str, problem: Problem) -> _Row:
     result = Result.model_construct(
         id=name, test="", check="", outcome=problem.outcome, seconds=0.0, message=problem.text
     )
-    return _Row(pair, result, _Severity.PROBLEM)
-
-
-def _severity(result: Result) -> _Severity:
-    if result.outcome is Outcome.ERROR:
-        return _Severity.ERROR
-    if result.outcome is Outcome.FAILED:
-        return _Severity.MISSED if missed_targets(result) else _Severity.WRONG
-    if result.outcome is Outcome.UNAVAILABLE:
-        return _Severity.UNAVAILABLE
-    is_improved = any(m.verdict is Verdict.IMPROVED for m in result.measurements)
-    return _Severity.IMPROVED if is_improved else _Severity.WELL
+    return _Row(pair, result, Rank.INCOMPLETE)
 
 
 def _order(row: _Row) -> tuple[int, float]:
-    if row.severity is not _Severity.MISSED:
-        return row.severity, 0.0
-    return row.severity, -max(ratio_to_limit(m) or 0.0 for m in missed_targets(row.result))
+    if row.rank is not Rank.MISSED:
+        return row.rank, 0.0
+    return row.rank, -max(ratio_to_limit(m) or 0.0 for m in missed_targets(row.result))
 
 
 def _pair(entry: PairReport, folder: Path, facts: Texts) -> dict[str, Any]:
@@ -133,7 +109,7 @@ def _resultcolumns_of(
     outcomes = {outcome: str(position) for position, outcome in enumerate(Outcome)}
     results = [row.result for row in rows]
     yield "pair", (str(row.pair) for row in rows)
-    yield "severity", (str(int(row.severity)) for row in rows)
+    yield "severity", (str(int(row.rank)) for row in rows)
     yield "test", (str(texts.position(result.test)) for result in results)
     yield "check", (str(texts.position(result.check)) for result in results)
     yield "outcome", (outcomes[result.outcome] for result in results)

@@ -15,8 +15,9 @@ from operator import itemgetter
 from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.history.series import Point
 from ttci.manifest.identity import check_of
-from ttci.report.drift_text import badness, counts_of, worst_first
+from ttci.report.drift_text import counts_of
 from ttci.report.html.columns import Texts, columns_of, json_of, number
+from ttci.report.ranking import badness, worst_first
 from ttci.results import Drift
 
 MOST_SERIES = 20_000

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 
 from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.report.drift_text import (
-    Badness,
-    badness,
     counts_of,
     from_to,
     how_changed,
-    movers,
     said_counts,
     sparkline,
-    worst_first,
 )
+from ttci.report.ranking import Badness, badness, movers, worst_first
 from ttci.report.summary import markdown
 from ttci.report.summary.budget import Budget, say_left_out
 from ttci.results import Drift

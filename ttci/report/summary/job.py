@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import heading, verdict_line
-from ttci.report.findings import Finding, Rank, findings, ratio_to_limit
+from ttci.report.findings import Finding, findings
+from ttci.report.ranking import Rank, ratio_to_limit
 from ttci.report.summary import markdown
 from ttci.report.summary.budget import FULL, Budget, say_left_out
 from ttci.report.summary.history import add_history
