@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.browser import Page, chromium
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
+from ttci.drift.reasons import Explained, Explanation
 from ttci.history.series import Point, Series
 from ttci.report.collect import PairReport, Report
 from ttci.report.html.report import write_html
@@ -93,7 +94,7 @@ def _one(source: random.Random, pair: int, figure: int, drift: Drift) -> SeriesD
         at = level * (1.1 if number >= step else 1.0) * HOSTS[host]
         points.append(_point(name, number, at * source.lognormvariate(0, noise), host, 60.0))
     change = {Drift.SLOWER: 0.12, Drift.FASTER: -0.12}.get(drift, 0.01)
-    reason = f"{100 * change:+.1f} % against {level:.3g} ms; noise explains {300 * noise:.1f} %."
+    reason = Explained(change, Explanation.NOISE, 0, 0.05, 3 * noise, 0.2)
     judgement = Judgement(drift, reason, change, False, 1.1 * level, noise, (step,))
     series = Series(f"{name}/layer_{figure}[performance]", "latency_ms", "ms")
     current = None if drift is Drift.GONE else points[-1]

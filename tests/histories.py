@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.pair_folders import STARTED, latency, result_of, run_of
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
+from ttci.drift.reasons import BeyondNoise
 from ttci.history.record import encode, file_name, recorded
 from ttci.history.series import Point, Series
 from ttci.history.stores.folder import FolderStore
@@ -49,7 +50,7 @@ def drifted(
     level = judged.pop("level", sorted(values)[len(values) // 2] if values else None)
     change = current / level - 1 if level and current is not None else None
     judgement = Judgement(
-        drift, **({"reason": f"because it is {drift}.", "level": level, "change": change} | judged)
+        drift, **({"reason": BeyondNoise(change or 0.0, 3, 9.0), "level": level, "change": change} | judged)
     )
     last = None if current is None else point(len(window), current)
     return SeriesDrift(

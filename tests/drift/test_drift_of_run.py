@@ -12,8 +12,10 @@ import pytest
 from tests.recorded_runs import PAIR, identity, put, run_at, timed
 from ttci.drift.compare import view_of
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
+from ttci.drift.reasons import Exact
 from ttci.history.baseline import MOST_POINTS
 from ttci.history.index.index import updated_index
+from ttci.report.drift_reasons import reason_text
 from ttci.results import Drift, Fidelity, Measurement, Outcome, Result, Run
 
 
@@ -27,7 +29,7 @@ class Judge:
         self, values: Sequence[float], hosts: Sequence[str], value: float, host: str, **more: Any
     ) -> Judgement:
         self.asked.append({"values": list(values), "hosts": list(hosts), "value": value, "host": host} | more)
-        return Judgement(Drift.SAME, "It is the same.")
+        return Judgement(Drift.SAME, Exact(0.0, 0.05))
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_a_figure_under_other_conditions_is_incomparable_and_says_what_differs(
     earlier = [run_at(1, cpu="486"), run_at(2)]  # what differs is said of the newest
     entry = only(view(earlier, run_at(3, result, **environment)))
     assert entry.judgement.drift is Drift.INCOMPARABLE
-    assert entry.judgement.reason.endswith(f": {said}.")
+    assert reason_text(entry.judgement.reason).endswith(f": {said}.")
     assert (entry.window, judge.asked) == ((), [])
 
 
@@ -207,7 +209,7 @@ def test_what_the_newest_run_measured_and_this_one_did_not_is_gone(
         f"{identity()} latency_ms": "gone",
     }  # and nothing of `old`, which was gone before
     gone = next(entry for entry in found.series if entry.judgement.drift is Drift.GONE)
-    assert said in gone.judgement.reason
+    assert said in reason_text(gone.judgement.reason)
     assert gone.current is None
     assert [point.value for point in gone.window] == [5.0, 3.0]
 

@@ -22,6 +22,7 @@ from ttci.history.index.index import updated_index
 from ttci.history.stores.branch import BranchStore
 from ttci.history.stores.folder import FolderStore
 from ttci.history.stores.protocol import Store
+from ttci.report.drift_reasons import reason_text
 from ttci.results import exit_code, parse_run, read_run, write_run
 
 OLDER = ROOT / "tests" / "data" / "older"
@@ -60,7 +61,12 @@ def read_by_index(store: Store, folder: Path) -> dict[str, Any]:
             for run in index.runs()
         ]
         drift = [
-            [str(each.series), str(each.judgement.drift), each.judgement.reason, len(each.window)]
+            [
+                str(each.series),
+                str(each.judgement.drift),
+                reason_text(each.judgement.reason),
+                len(each.window),
+            ]
             for each in view_of([now], index, folder, "main").series
         ]
         return {"notes": index.notes(), "runs": runs, "drift": drift}

@@ -16,6 +16,7 @@ from tests.histories import PAIR, drifted, kept, run_before, view_of
 from tests.pair_folders import MODEL_LINE, latency, leave, missed, result_of, run_of
 from ttci.cli.main import main
 from ttci.drift.judgement import HistoryView, SeriesDrift
+from ttci.drift.reasons import LooksChanged, UnknownHost
 from ttci.errors import ExitCode
 from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
@@ -32,6 +33,7 @@ from ttci.results import Drift, Outcome, Result, Run
 ATTENTION = f"{PAIR}/attention[performance]"
 SLOWER = drifted(Drift.SLOWER, current=5.6)
 FASTER = drifted(Drift.FASTER, current=4.0)
+BEYOND_NOISE = "12.0% higher; the newest 3 runs lie 9.0 standard errors off."
 SUSPECTED = drifted(Drift.SAME, current=5.6, is_suspected=True)
 
 
@@ -170,14 +172,16 @@ def test_annotation_points_at_the_declaration_and_says_from_what_to_what() -> No
     (line,) = annotation_lines(findings(report_of(view_of(SLOWER))))
     file, _, number = MODEL_LINE.partition(":")
     assert f"file={file},line={number},title={ATTENTION}::" in line
-    assert "latency_ms is 12.0%25 slower (5 → 5.6 ms). because it is slower." in line
+    assert f"latency_ms is 12.0%25 slower (5 → 5.6 ms). {BEYOND_NOISE.replace('%', '%25')}" in line
 
 
 def test_annotation_says_why_and_against_what_in_whole_sentences() -> None:
     (line,) = annotation_lines(
-        findings(report_of(view_of(drifted(Drift.SLOWER, current=5.6, reason="too far off"))))
+        findings(report_of(view_of(drifted(Drift.SLOWER, current=5.6, reason=LooksChanged(0.12)))))
     )
-    assert line.endswith("slower (5 → 5.6 ms). too far off. 4 runs of main.")
+    assert line.endswith(
+        "slower (5 → 5.6 ms). Looks 12.0%25 higher; one run alone does not show it. 4 runs of main."
+    )
 
 
 def test_annotation_of_a_suspicion_says_how_to_confirm_it() -> None:
@@ -253,7 +257,7 @@ def test_json_has_every_figures_drift_and_the_counts() -> None:
         "drift": "slower",
         "window": 4,
         "is_suspected": False,
-        "reason": "because it is slower.",
+        "reason": BEYOND_NOISE,
     }
     assert first["change"] == pytest.approx(0.12)
     assert first["noise"] is None
@@ -272,7 +276,7 @@ def test_summary_lists_the_worst_movers_with_their_runs_and_what_was_not_compare
     part = text.partition("### Against its history")[2].partition("### Models")[0]
     rows = [line for line in part.splitlines() if line.startswith(("| 🐢", "| ⚡", "| gone"))]
     assert [row.split("|")[1].strip() for row in rows] == ["🐢 slower", "⚡ faster", "gone"]
-    assert "12.0% slower<br>5 → 5.6 ms | ▂▃▁▂█ | because it is slower. |" in rows[0]
+    assert f"12.0% slower<br>5 → 5.6 ms | ▂▃▁▂█ | {BEYOND_NOISE} |" in rows[0]
     assert "- one file is torn\n" in part
 
 
@@ -288,7 +292,9 @@ def test_summary_of_thousands_of_movers_stays_small_and_says_what_is_left_out() 
 
 def test_hostile_words_of_a_history_stay_text() -> None:
     text = "<script>|`\n::error::%0A"
-    entry = drifted(Drift.SLOWER, current=9.0, identity=f"{PAIR}/{text}[performance]", reason=text)
+    entry = drifted(
+        Drift.SLOWER, current=9.0, identity=f"{PAIR}/{text}[performance]", reason=UnknownHost(text, 3)
+    )
     view = HistoryView(text, (entry,), (text,))
     summary = render_summary(report_of(view))
     assert "<script>" not in summary

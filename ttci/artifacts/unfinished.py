@@ -6,8 +6,6 @@ the run, its file never looks better than it was.
 
 from __future__ import annotations
 
-import signal
-
 from ttci.errors import encodable
 from ttci.manifest import Identity
 from ttci.results import Outcome, Result, Run, State
@@ -74,22 +72,3 @@ def _struck(run: Run, *, began: bool) -> list[str]:
         return struck
     position = run.results.index(unfinished[0])
     return [run.results[position - 1 if began and position else position].id]
-
-
-def ended_by_itself(code: int) -> str:
-    """What a process ended with, by its return code, when it was not to end yet."""
-    if code < 0:
-        return f"the process died of {_signal_name(-code)}"
-    return f"the process ended with exit code {code} before pytest did"
-
-
-def timed_out(seconds: float) -> str:
-    """What a check has done that took longer than it may."""
-    return f"timed out after {seconds:g} s"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -20,6 +20,7 @@ from ttci.history.index.index import updated_index
 from ttci.history.stores import chosen_store
 from ttci.history.stores.protocol import Store
 from ttci.manifest import Manifest, Pair
+from ttci.report.drift_reasons import reason_text
 from ttci.results import Drift, Measurement, Result, Run, write_run
 from ttci.runner.child import Terminated
 from ttci.runner.pair import rerun
@@ -79,7 +80,7 @@ class Confirming:
         write_run(PairFolder(report_dir / str(pair)).run, with_reruns)
         for entry in self._view(manifest, with_reruns, identities).series:
             judgement = entry.judgement
-            print(f"{entry.series}: {judgement.drift}: {judgement.reason}")
+            print(f"{entry.series}: {judgement.drift}: {reason_text(judgement.reason)}")
 
     def _view(self, manifest: Manifest, run: Run, only: Sequence[str] | None = None) -> HistoryView:
         stated = manifest.history

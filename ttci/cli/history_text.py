@@ -12,6 +12,7 @@ from ttci.drift.judgement import SeriesDrift
 from ttci.history.comparability import difference
 from ttci.history.index.stored_run import StoredRun
 from ttci.history.series import SHORT_COMMIT, Point, Series
+from ttci.report.drift_reasons import reason_text, statistics_texts
 from ttci.text.one_line import one_line
 from ttci.text.table import align
 
@@ -64,8 +65,9 @@ def explanation(entry: SeriesDrift) -> str:
     judgement = entry.judgement
     look = ", and looks changed" if judgement.is_suspected else ""
     said = [one_line(f"{entry.series}: {judgement.drift}{look}")]
-    said += [f"  {one_line(text)}" for text in (judgement.reason, entry.baseline) if text]
-    facts = list({**dict(_facts(entry)), **judgement.details}.items())  # the judge knows better
+    said += [f"  {one_line(text)}" for text in (reason_text(judgement.reason), entry.baseline) if text]
+    # The judge knows better than the series.
+    facts = list({**dict(_facts(entry)), **dict(statistics_texts(judgement.statistics))}.items())
     said += [f"  {line}" for line in _table(facts).splitlines()] if facts else []
     if entry.window:
         said += ["", _points_table(entry.series, entry.window, judgement.change_points)]

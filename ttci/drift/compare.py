@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ttci.catalog.metrics import SMALLEST_CHANGE
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
+from ttci.drift.reasons import NeverMeasured, NotMeasured, OtherConditions
 from ttci.errors import MachineryError
 from ttci.history.baseline import MOST_POINTS, Baseline, baseline_of
 from ttci.history.commits import Commits
@@ -20,7 +21,6 @@ from ttci.history.comparability import difference, versions_of
 from ttci.history.index.index import Index
 from ttci.history.record import recorded, run_id
 from ttci.history.series import (
-    SHORT_COMMIT,
     Figure,
     Point,
     Series,
@@ -130,7 +130,7 @@ class _Beside:
             return
         for series, last in self._index.figures(self._baseline.runs[-1]):
             if series not in self._figures and (only is None or series.identity in only):
-                reason = f"{self._why_gone(series)}; {_by(last)} measured it."
+                reason = NotMeasured(series.metric, self._outcome_of(series), last)
                 yield SeriesDrift(
                     series,
                     Judgement(Drift.GONE, reason),
@@ -162,10 +162,10 @@ class _Beside:
         others = self._lines.get(figure.series, {})
         newest = [point for other in others for point in self._newest(figure.series, other, 1)]
         if not newest:
-            return Judgement(Drift.NEW, "No earlier run has measured it.")
+            return Judgement(Drift.NEW, NeverMeasured())
         last = max(newest, key=lambda point: self._positions[point.run_id])
         what = difference(last.conditions, figure.conditions)
-        return Judgement(Drift.INCOMPARABLE, f"Other conditions than in {_by(last)}: {what}.")
+        return Judgement(Drift.INCOMPARABLE, OtherConditions(last, what))
 
     def _window(self, series: Series, conditions: str) -> tuple[Point, ...]:
         window = self._newest(series, conditions, MOST_POINTS)[::-1]
@@ -188,15 +188,7 @@ class _Beside:
             *(figure.target, figure.reruns),
         )
 
-    def _why_gone(self, series: Series) -> str:
-        result = next((result for result in self._run.results if result.id == series.identity), None)
-        if result is None:
-            return "This run has no such check: it was removed, renamed or not chosen"
-        if result.outcome in (Outcome.PASSED, Outcome.FAILED):
-            return f"The check does not measure {series.metric} any more"
-        return f"The check ended as {result.outcome} and measured nothing"
-
-
-def _by(point: Point) -> str:
-    commit = f" of commit {point.commit[:SHORT_COMMIT]}" if point.commit else ""
-    return f"run {point.run_id} ({point.started:%Y-%m-%d}){commit}"
+    def _outcome_of(self, series: Series) -> Outcome | None:
+        """Of the check in this run; None where it has no such check."""
+        found = (result.outcome for result in self._run.results if result.id == series.identity)
+        return next(found, None)

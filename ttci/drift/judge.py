@@ -11,7 +11,7 @@ How often this errs is measured by ``benchmarks/drift.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,6 +21,17 @@ from ttci.catalog.metrics import SMALLEST_CHANGE
 from ttci.drift.judgement import Judgement
 from ttci.drift.levels import FEWEST_OF_A_HOST
 from ttci.drift.noise import median
+from ttci.drift.reasons import (
+    BeyondNoise,
+    Exact,
+    Explained,
+    LooksChanged,
+    OneRunAlone,
+    Reason,
+    Statistics,
+    TooFewRuns,
+    UnknownHost,
+)
 from ttci.drift.recent import FEWEST_OLD_RUNS, MOST_NEW_RUNS, Change, Newest, runs_left_out
 from ttci.results import Drift
 
@@ -64,7 +75,7 @@ def judge(
         level = values[count - 1 - min(runs_left_out(count), count - FEWEST_EQUAL_RUNS)]
         return _without_noise(values, level, now, direction, smallest_change)
     if count < FEWEST_RUNS:
-        return Judgement(Drift.TOO_FEW, f"Too few: {count} of {FEWEST_RUNS} earlier runs.")
+        return Judgement(Drift.TOO_FEW, TooFewRuns(count, FEWEST_RUNS))
     newest = Newest(np.array([*values, now]), [*hosts, host], direction=direction)
     if not newest.is_comparable:
         return _on_a_new_host(newest, host, smallest_change)
@@ -83,32 +94,20 @@ def _without_noise(
     """A figure that is what it is: one run shows a change."""
     change = (now - level) / (abs(level) or abs(now) or 1.0)
     starts = tuple(at + 1 for at, (before, after) in enumerate(pairwise(values)) if before != after)
-    known = Judgement(
-        Drift.SAME,
-        "Equal to the last digit.",
+    matters = change != 0 and abs(change) >= smallest_change
+    return Judgement(
+        _word(change, direction) if matters else Drift.SAME,
+        Exact(change, smallest_change),
         change=change,
         level=level,
         noise=0.0,
         change_points=starts,
-        details={
-            "window": f"{len(values)} runs, equal but for {len(starts)} changes",
-            "smallest change that matters": f"{smallest_change:.1%}",
-        },
-    )
-    if change == 0:
-        return known
-    if abs(change) < smallest_change:
-        return replace(known, reason=f"{_percent(change)}; below {smallest_change:.0%} does not matter.")
-    return replace(
-        known, drift=_word(change, direction), reason=f"{_percent(change)}, of a figure without noise."
+        statistics=Statistics(smallest_change, len(values), level_changes=len(starts)),
     )
 
 
 def _on_a_new_host(newest: Newest, host: str, smallest_change: float) -> Judgement:
-    reason = (
-        f"Measured on {host}, which the window does not know: "
-        f"{FEWEST_OF_A_HOST} runs on it are needed, or runs on several others."
-    )
+    reason = UnknownHost(host, FEWEST_OF_A_HOST)
     return _about(newest, Drift.INCOMPARABLE, reason, None, smallest_change)
 
 
@@ -148,29 +147,33 @@ class _Case:
 
     def _called(self, change: Change) -> Judgement:
         size = self._newest.change_of(change)
-        together = "its reruns lie" if change.runs == 1 else f"the newest {change.runs} runs lie"
-        reason = f"{_percent(size)}; {together} {abs(change.size) / change.error:.1f} standard errors off."
+        reason = BeyondNoise(size, change.runs, abs(change.size) / change.error)
         return self._about(_word(size, self._direction), reason, change)
 
     def _not_called(self, changes: Sequence[Change]) -> Judgement:
         alone = self._newest.change(1, likelihood=_SUSPECTED)
         if alone is not None and self._is_to_be_called(alone) and not self._has_reruns:
-            reason = f"Looks {_percent(self._newest.change_of(alone))}; one run alone does not show it."
+            reason = LooksChanged(self._newest.change_of(alone))
             return replace(self._about(Drift.SAME, reason, alone), is_suspected=True)
         change = changes[-1] if changes else alone
         if change is None:  # two of the newest runs are on hosts that nothing is known of
-            return self._about(Drift.SAME, "One run alone does not show a change.", None)
-        why = change.explanation or f"below {self._smallest_change:.0%} does not matter"
-        seen = self._newest.as_fraction(change.critical * change.error)
-        blind = f", and anything below {seen:.0%}" if seen > _BLIND else ""
-        return self._about(Drift.SAME, f"{_percent(self._newest.change_of(change))}; {why}{blind}.", change)
+            return self._about(Drift.SAME, OneRunAlone(), None)
+        explained = Explained(
+            self._newest.change_of(change),
+            change.explanation,
+            change.as_far,
+            self._smallest_change,
+            self._newest.as_fraction(change.critical * change.error),
+            _BLIND,
+        )
+        return self._about(Drift.SAME, explained, change)
 
-    def _about(self, drift: Drift, reason: str, change: Change | None) -> Judgement:
+    def _about(self, drift: Drift, reason: Reason, change: Change | None) -> Judgement:
         return _about(self._newest, drift, reason, change, self._smallest_change)
 
 
 def _about(
-    newest: Newest, drift: Drift, reason: str, change: Change | None, smallest_change: float
+    newest: Newest, drift: Drift, reason: Reason, change: Change | None, smallest_change: float
 ) -> Judgement:
     return Judgement(
         drift=drift,
@@ -179,43 +182,30 @@ def _about(
         level=newest.level,
         noise=newest.as_fraction(newest.parts.noise),
         change_points=newest.parts.starts[1:],
-        details={
-            **_window(newest),
-            "smallest change that matters": f"{smallest_change:.1%}",
-            **_size(newest, change),
-        },
+        statistics=_statistics(newest, change, smallest_change),
     )
 
 
-def _window(newest: Newest) -> Mapping[str, str]:
-    """What `ttci history explain` says of the window."""
-    found = {
-        "window": f"{newest.reference} runs, the last level {newest.level_runs} of them",
-        "noise of a run": f"{newest.as_fraction(newest.parts.noise):.2%}",
-        "correlation of neighbours": f"{newest.parts.correlation:.2f}",
-    }
-    if newest.parts.has_hosts:
-        offsets = ", ".join(f"{name} {offset:+.1%}" for name, offset in newest.offsets().items())
-        found["hosts"] = offsets or "none is known"
-    return found
-
-
-def _size(newest: Newest, change: Change | None) -> Mapping[str, str]:
-    """What `ttci history explain` says of the newest runs."""
+def _statistics(newest: Newest, change: Change | None, smallest_change: float) -> Statistics:
+    window = Statistics(
+        smallest_change,
+        newest.reference,
+        newest.level_runs,
+        noise=newest.as_fraction(newest.parts.noise),
+        correlation=newest.parts.correlation,
+        hosts=newest.offsets() if newest.parts.has_hosts else None,
+    )
     if change is None:
-        return {}
-    seen = newest.as_fraction(change.critical * change.error)
-    return {
-        "newest runs judged": str(change.runs),
-        "change": f"{newest.change_of(change):+.2%}, standard error {change.error:.2%}",
-        "standard errors off": f"{abs(change.size) / change.error:.2f}, critical {change.critical:.2f}",
-        "smallest change that would be seen": f"{seen:.1%}",
-    }
+        return window
+    return replace(
+        window,
+        judged_runs=change.runs,
+        change=newest.change_of(change),
+        error=change.error,
+        standard_errors=(abs(change.size) / change.error, change.critical),
+        smallest_seen=newest.as_fraction(change.critical * change.error),
+    )
 
 
 def _word(change: float, direction: str) -> Drift:
     return Drift.SLOWER if (change > 0) == (direction == "lower") else Drift.FASTER
-
-
-def _percent(change: float) -> str:
-    return f"{abs(change):.1%} {'higher' if change > 0 else 'lower'}"

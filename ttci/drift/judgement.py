@@ -1,10 +1,10 @@
-"""The words of a drift verdict."""
+"""What a drift verdict holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ttci.drift.reasons import Reason, Statistics
 from ttci.history.series import Point, Series
 from ttci.results import Drift
 
@@ -14,13 +14,13 @@ class Judgement:
     """What is said of one figure, and from what."""
 
     drift: Drift
-    reason: str  # a sentence
+    reason: Reason
     change: float | None = None  # against the baseline's level: 0.12 where the figure is 12 % higher
     is_suspected: bool = False  # looks changed, and one run alone does not show it
     level: float | None = None  # of the baseline, in the figure's unit
     noise: float | None = None  # the standard deviation of a run, as a fraction of the level
     change_points: tuple[int, ...] = ()  # positions in the window at which another level begins
-    details: Mapping[str, str] = field(default_factory=dict)  # further figures, for `ttci history explain`
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from ttci.drift.levels import take_apart
 from ttci.drift.noise import Floats, median, robust_mean, variance_of_mean
+from ttci.drift.reasons import Explanation
 
 MOST_NEW_RUNS = 3  # that are judged together, the current one included
 FEWEST_OLD_RUNS = 12  # that they are measured against: by fewer, three drawn at random could be any
@@ -55,18 +56,14 @@ class Change:
         return self.explanation is None
 
     @property
-    def explanation(self) -> str | None:
+    def explanation(self) -> Explanation | None:
         """What else than a change explains it; None where nothing does."""
         if abs(self.size) <= self.critical * self.error:
-            return "noise explains it"
+            return Explanation.NOISE
         if not self.agrees:
-            return "the newest runs do not agree"
+            return Explanation.DISAGREEMENT
         if self.chance >= _MOST_CHANCE:
-            return (
-                f"{self.as_far} of the earlier runs lie as far off"
-                if self.as_far
-                else "the earlier runs are few"
-            )
+            return Explanation.OTHERS_AS_FAR if self.as_far else Explanation.FEW_RUNS
         return None
 
     def matters(self, smallest_change: float) -> bool:

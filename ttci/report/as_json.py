@@ -9,6 +9,7 @@ from typing import Any
 from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.conclusion import fails_on_drift, verdict_word
+from ttci.report.drift_reasons import reason_text
 from ttci.report.drift_text import SUSPECTED, counts_of
 from ttci.results import Drift
 
@@ -73,7 +74,7 @@ def _drift(entry: SeriesDrift) -> dict[str, Any]:
         "level": judgement.level,
         "noise": judgement.noise,
         "window": len(entry.window),
-        "reason": judgement.reason,
+        "reason": reason_text(judgement.reason),
         "baseline": entry.baseline,
     }
 

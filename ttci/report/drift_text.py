@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ttci.catalog.units import is_of_time
 from ttci.drift.judgement import HistoryView, SeriesDrift
+from ttci.report.drift_reasons import reason_text
 from ttci.report.ranking import Badness, badness, movers, worsening
 from ttci.results import Drift
 from ttci.text.one_line import one_line
@@ -48,7 +49,8 @@ def note_lines(view: HistoryView) -> Iterator[str]:
 
 def describe_drift(entry: SeriesDrift) -> str:
     """What has changed, from what to what, why that is said, and what it was compared with."""
-    reason = "" if entry.judgement.is_suspected else entry.judgement.reason  # a suspicion is its own reason
+    # A suspicion is its own reason.
+    reason = "" if entry.judgement.is_suspected else reason_text(entry.judgement.reason)
     said = filter(None, (_head(entry), reason, entry.baseline))
     return " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in said)
 
@@ -103,7 +105,7 @@ def _lines(word: str, entries: Sequence[SeriesDrift]) -> list[str]:
 
 def _changed(entry: SeriesDrift) -> str:
     before_and_now = f" ({from_to(entry)})" if from_to(entry) else ""
-    return f"{entry.series}{before_and_now}: {entry.judgement.reason}"
+    return f"{entry.series}{before_and_now}: {reason_text(entry.judgement.reason)}"
 
 
 def sparkline(entry: SeriesDrift) -> str:

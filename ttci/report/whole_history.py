@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ttci.drift.compare import view_of
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
+from ttci.drift.reasons import NotInNewest
 from ttci.history.commits import Commits
 from ttci.history.index.index import Index
 from ttci.history.index.stored_run import StoredRun
@@ -78,6 +79,6 @@ def _longer(entry: SeriesDrift, index: Index) -> SeriesDrift:
 def _lost(series: Series, index: Index, newest: StoredRun) -> SeriesDrift:
     """With no points where only other branches than the newest run's have measured it."""
     points = tuple(point for point in index.points(series, MOST_POINTS) if point.branch == newest.branch)
-    last = f", as run {points[-1].run_id} did on {points[-1].started:%Y-%m-%d}" if points else ""
-    reason = f"Run {newest.run_id}, the newest of {newest.pair}, did not measure it{last}."
+    last = (points[-1].run_id, points[-1].started) if points else None
+    reason = NotInNewest(newest.run_id, newest.pair, last)
     return SeriesDrift(series, Judgement(Drift.GONE, reason), points)

@@ -1,8 +1,9 @@
-"""What pytest says at its end of why it judged nothing, from what it printed."""
+"""How pytest ended: by which signal or exit code, and what it said of why it judged nothing."""
 
 from __future__ import annotations
 
 import re
+import signal
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,3 +54,22 @@ def _raised(traceback: Sequence[str]) -> str:
 
 def _is_library(file: str) -> bool:
     return file.startswith(_LIBRARIES) or not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts)
+
+
+def ended_by_itself(code: int) -> str:
+    """What a process ended with, by its return code, when it was not to end yet."""
+    if code < 0:
+        return f"the process died of {_signal_name(-code)}"
+    return f"the process ended with exit code {code} before pytest did"
+
+
+def timed_out(seconds: float) -> str:
+    """What a check has done that took longer than it may."""
+    return f"timed out after {seconds:g} s"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

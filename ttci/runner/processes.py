@@ -16,13 +16,13 @@ from ttci.artifacts import names
 from ttci.artifacts.ended import Ended, read_ended, write_ended
 from ttci.artifacts.junit import write_junit
 from ttci.artifacts.pair_folder import PairFolder
-from ttci.artifacts.unfinished import ended_by_itself, explain_end, is_any_running, timed_out, unfinished_in
+from ttci.artifacts.unfinished import explain_end, is_any_running, unfinished_in
 from ttci.errors import ExitCode, worst
 from ttci.manifest import DeviceEntry, Manifest, Pair
 from ttci.results import Journal, JournalReader, Result, Run, exit_code, write_run
 from ttci.runner.child import Ended as EndedProcess
 from ttci.runner.child import run_child
-from ttci.runner.ending import reason_in
+from ttci.runner.ending import ended_by_itself, reason_in, timed_out
 from ttci.runner.expectation import Earlier, Expectation
 from ttci.runner.failure_limit import failures_left
 from ttci.runner.progress import Progress

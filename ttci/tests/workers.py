@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ttci.artifacts.unfinished import ended_by_itself, timed_out, unmeasured
+from ttci.artifacts.unfinished import unmeasured
 from ttci.results import Outcome
+from ttci.runner.ending import ended_by_itself, timed_out
 from ttci.tests.arguments import identity_in
 
 _WATCHDOG_CODE = 1  # as faulthandler ends a process

@@ -15,6 +15,7 @@ from operator import itemgetter
 from ttci.drift.judgement import HistoryView, SeriesDrift
 from ttci.history.series import Point
 from ttci.manifest.identity import check_of
+from ttci.report.drift_reasons import reason_text
 from ttci.report.drift_text import counts_of
 from ttci.report.html.columns import Texts, columns_of, json_of, number
 from ttci.report.ranking import badness, worst_first
@@ -116,7 +117,7 @@ def _series_columns(
     yield "change", (number(judgement.change) for judgement in judged)
     yield "level", (number(judgement.level) for judgement in judged)
     yield "noise", (number(judgement.noise) for judgement in judged)
-    yield "reason", (str(texts.position(judgement.reason)) for judgement in judged)
+    yield "reason", (str(texts.position(reason_text(judgement.reason))) for judgement in judged)
     yield "baseline", (str(texts.position(row.entry.baseline)) for row in rows)
     yield "has_current", (str(int(row.entry.current is not None)) for row in rows)
     yield "window", map(str, windows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ttci.drift.judgement import HistoryView, SeriesDrift
+from ttci.report.drift_reasons import reason_text
 from ttci.report.drift_text import (
     counts_of,
     from_to,
@@ -60,7 +61,7 @@ def _mover_row(entry: SeriesDrift) -> str:
     what = f"{markdown.text(series.identity)}<br>{markdown.text(series.metric)}"
     change = f"{how_changed(entry)}<br>{markdown.text(from_to(entry))}"
     return markdown.row(
-        [_ICONS[badness(entry)], what, change, sparkline(entry), markdown.text(judgement.reason)]
+        [_ICONS[badness(entry)], what, change, sparkline(entry), markdown.text(reason_text(judgement.reason))]
     )
 
 
@@ -77,5 +78,5 @@ def _add_not_compared(budget: Budget, entries: Sequence[SeriesDrift]) -> None:
 def _other_row(entry: SeriesDrift) -> str:
     judgement = entry.judgement
     return markdown.row(
-        [str(judgement.drift), markdown.text(str(entry.series)), markdown.text(judgement.reason)]
+        [str(judgement.drift), markdown.text(str(entry.series)), markdown.text(reason_text(judgement.reason))]
     )
