@@ -16,7 +16,7 @@ import yaml
 from tests.action.action_runner import Job, Outputs, read_yaml
 from tests.action.github_expressions import Expressions
 from tests.conftest import clean_environment
-from tests.pair_folders import latency, leave, missed, result_of, run_of
+from tests.pair_folders import latency, leave, result_of, run_of
 from tests.repositories import GIT, Repository, event, pull_request
 from tests.root import ROOT
 from ttci.results import Run
@@ -296,15 +296,6 @@ def test_pair_whose_job_was_lost_makes_the_report_red(fan_out: FanOut) -> None:
     assert (job.status, outputs["verdict"]) == ("failure", "error")
     assert re.search(r"^::error .*b@n150", job.log, re.MULTILINE)
     assert [used.action for used in job.used].count("actions/upload-artifact") == 1
-
-
-def test_missed_target_is_marked_and_ends_red_after_the_upload(fan_out: FanOut) -> None:
-    fan_out.matrix()
-    fan_out.leave(run_of("a@cpu"), run_of("a@n150", missed("a@n150")), run_of("b@n150"))
-    job, outputs = fan_out.job("report")
-    assert (job.status, outputs["verdict"]) == ("failure", "failed")
-    assert re.search(r"^::error file=models_manifest\.toml,line=88,", job.log, re.MULTILINE)
-    assert job.names[-1] == "End with the verdict"
 
 
 def test_report_runs_whatever_the_pairs_came_to(expressions: Expressions) -> None:
