@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from tests.pair_folders import latency, leave, missed, result_of, run_of
 from ttci.artifacts.plan_file import LeftOut
+from ttci.catalog.checks import check_class
 from ttci.cli.main import main
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.summary import markdown
@@ -63,6 +64,13 @@ def test_failed_target_shows_its_place_and_how_far_it_is_beyond_its_limit() -> N
     assert "models_manifest.toml:88" in row
     assert "measured 10.5 ms, target 5 ms, limit 5.25 ms, +110.0% against the target" in row
     assert row.endswith("| ██████████▶ 2.00x |")
+
+
+def test_what_to_do_is_said_once_for_each_check_that_failed() -> None:
+    text = render_summary(report_of(missed(PAIR), missed(PAIR)))
+    (line,) = [line for line in text.splitlines() if line.startswith("- **performance**: ")]
+    assert line.endswith(markdown.text(check_class("performance").advice))
+    assert "- **" not in render_summary(report_of(result_of(PAIR)))
 
 
 def test_table_of_models_and_devices_counts_and_names_the_worst_ratio() -> None:
@@ -160,6 +168,9 @@ def test_names_and_messages_stay_text(name: str) -> None:
         "details",
         "summary",
         "pre",
+        "ul",
+        "li",
+        "strong",
     }
     assert read.tags <= allowed
     assert read.words.count(f"{PAIR}/{name}[correctness]") == 2

@@ -49,6 +49,7 @@ class Finding:
     Attributes:
         ratio: of the measured value to its limit, or to what it was before, above 1 where it
             is worse; None where nothing was measured, or where its size says nothing.
+        failed_check: the name of the check that found something wrong; None where none did.
     """
 
     rank: Rank
@@ -56,6 +57,7 @@ class Finding:
     text: str
     ratio: float | None = None
     place: Place | None = None
+    failed_check: str | None = None
 
 
 def findings(report: Report) -> list[Finding]:
@@ -101,9 +103,10 @@ def _of_bad(result: Result, run: Run) -> Finding:
     unsaid = [said for said in map(describe_failure, missed) if said not in result.message]
     text = "\n".join(filter(None, [*unsaid, result.message]))
     if not missed:
-        return Finding(rank, result.id, _on(run, text), place=_declared(result))
+        place = _declared(result)
+        return Finding(rank, result.id, _on(run, text), place=place, failed_check=result.check)
     ratio, place = ratio_to_limit(missed[0]), _place_of_target(result, missed[0])
-    return Finding(rank, result.id, _on(run, text), ratio, place)
+    return Finding(rank, result.id, _on(run, text), ratio, place, result.check)
 
 
 def _improvements(result: Result, run: Run) -> Iterable[Finding]:

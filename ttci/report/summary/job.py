@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from ttci.catalog.checks import check_class, check_names
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import heading, verdict_line
@@ -55,6 +56,17 @@ def _add_failures(budget: Budget, failing: Sequence[Finding]) -> None:
     head = "### What failed\n\n" + markdown.head(["", "what", "why", "against its limit"])
     taken = budget.add_table(head, map(_failure_row, failing), share=0.8)
     say_left_out(budget, len(failing) - taken, "failures")
+    advice = "".join(f"- **{check}**: {what}\n" for check, what in _advice_for(failing))
+    if advice:
+        budget.add(f"\n{advice}\n")
+
+
+def _advice_for(failing: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """What to do about what was wrong or missed, once a check; of those that are known here."""
+    known = check_names()
+    for check in dict.fromkeys(finding.failed_check for finding in failing):
+        if check is not None and check in known:
+            yield check, markdown.text(check_class(check).advice)
 
 
 def _failure_row(finding: Finding) -> str:
