@@ -55,6 +55,13 @@ class OneDies(TestableModule):
         return {"dies": (Dies(), TestConfig("dies", SHAPE, test_cases=["memory"]))} | good
 
 
+class MostDie(TestableModule):
+    def get_test_configs(self):
+        names = [*(f"dies_{number}" for number in range(5)), "good"]
+        configs = {name: TestConfig(name, SHAPE, test_cases=["memory"]) for name in names}
+        return {name: (Dies() if name != "good" else nn.Linear(8, 8), configs[name]) for name in names}
+
+
 class Raises(nn.Module):
     def forward(self, x):
         return self.helper(x)
@@ -205,6 +212,17 @@ def test_a_worker_that_dies_is_an_error_of_its_check_and_the_others_are_judged(
     assert re.fullmatch(r"the process ended with exit code 3 before pytest did \(worker gw[01]\)", message)
     assert f"OneDies@cpu/dies[memory]: {message}" in done.lines
     assert done.output.count("replacing crashed worker") == 1
+
+
+def test_workers_that_die_one_after_the_other_leave_no_check_waiting(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(MODEL)
+    options = ("--run-json", "run.json", "--dist", "loadgroup")
+    done = project.pytest("-n", "2", "--test-model", "model.py::MostDie", *options)
+    assert done.code == 4, done.output
+    died = {f"dies_{number}[memory]": "error" for number in range(5)}
+    assert project.outcomes() == died | {"good[memory]": "passed"}
 
 
 @pytest.mark.parametrize(("model", "said"), [("OneRaises", "of the user's own"), ("OneLeaves", "SystemExit")])
