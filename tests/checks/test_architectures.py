@@ -40,6 +40,25 @@ def test_a_right_architecture_is_not_called_wrong(right: Right) -> None:
         assert results["correctness"].outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("PointNet", 5),  # 20 values of few sums: rounding scales them by 0.993
+        ("GRU on ids, some of them padding", 102),  # 15 values that hardly vary: it shifts their mean
+        ("GRU on ids, some of them padding", 103),
+    ],
+)
+def test_what_rounding_does_to_a_few_values_is_not_called_wrong(name: str, seed: int) -> None:
+    (right,) = [entry for entry in RIGHT if entry.name == name]
+    module, config = right.made(seed)
+    result = judge(module, config, "bfloat16", "correctness")["correctness"]
+    assert result.outcome is Outcome.PASSED, result.message
+    assert (
+        "rounding explains how far it is off" in result.message
+        or "the rounding of bfloat16" in result.message
+    )
+
+
 @pytest.mark.parametrize("wrong", named(WRONG))
 def test_a_wrong_architecture_is_caught_by_the_check_that_must_see_it(wrong: Wrong) -> None:
     for dtype in wrong.dtypes_of_check:

@@ -82,10 +82,10 @@ class Constancy:
         correlation that may be lacking: it is nearly constant for that type; or where the
         rounding of a whole pass is seen to scale or to shift it by a quarter of what is
         allowed: it comes from few values. An error of few values may be all scale or all
-        shift; its size alone says whether it is rounding's.
+        shift: its size alone says whether it is rounding's, also where they hardly vary.
         """
         return self.is_near and all(
             value <= margin * max(getattr(seen, name) for seen in self._seen)
             for name, value, margin in self._own.with_margins()
-            if self.is_nearly_constant or name not in ("slope", "shift")
+            if not self._has_few_values or name not in ("slope", "shift")
         )
