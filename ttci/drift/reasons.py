@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import TypeAlias
@@ -153,7 +153,7 @@ class Statistics:
     level_changes: int | None = None
     noise: float | None = None
     correlation: float | None = None
-    hosts: Mapping[str, float] | None = field(default=None)
+    hosts: Mapping[str, float] | None = None
     judged_runs: int | None = None
     change: float | None = None
     error: float | None = None
