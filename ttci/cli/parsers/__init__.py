@@ -1,0 +1,1 @@
+"""What each command of ``ttci`` takes: its arguments and their help, and nothing of what it does."""

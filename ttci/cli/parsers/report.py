@@ -1,0 +1,88 @@
+"""The arguments of what turns the folders of pairs into reports and other formats."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ttci.cli.parsers.shared import ELSE_OFF, Subparsers, add_folders, add_history_source, add_json, command
+from ttci.errors import ExitCode
+from ttci.export import FORMATS
+from ttci.report import FAIL_ON
+
+
+def add_report(subparsers: Subparsers) -> None:
+    """``ttci report``."""
+    what = "one verdict of many pairs, from their folders"
+    report = command(subparsers, "report", what, _report)
+    add_folders(report)
+    report.add_argument(
+        "--plan",
+        type=Path,
+        metavar="PATH",
+        help="which pairs were to run, beside the plan.json of each DIR; one that left nothing is an error",
+    )
+    report.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="for junit.xml, benchmark.json, report.json, report.html and summary.md; default: the first DIR",
+    )
+    report.add_argument(
+        "--fail-on",
+        choices=FAIL_ON,
+        default="failure",
+        help="failure: whatever is not well; regression: missed targets and what could not be judged or "
+        "was not there, and drift, but not wrong numbers; drift: whatever is not well, and what is slower "
+        "than its history; never: only a report that could not be made. Default: %(default)s",
+    )
+    add_history_source(report, ELSE_OFF)
+    report.add_argument(
+        "--annotations",
+        action=argparse.BooleanOptionalAction,
+        default=os.environ.get("GITHUB_ACTIONS") == "true",
+        help="print marks for the files of a pull request; default: where GITHUB_ACTIONS is true",
+    )
+    report.add_argument(
+        "--summary",
+        type=Path,
+        default=os.environ.get("GITHUB_STEP_SUMMARY") or None,
+        metavar="PATH",
+        help="append the summary to this file; default: $GITHUB_STEP_SUMMARY",
+    )
+    add_json(report)
+
+
+def add_export(subparsers: Subparsers) -> None:
+    """``ttci export``."""
+    what = "the results of pairs in a format of other tools"
+    export = command(subparsers, "export", what, _export)
+    add_folders(export)
+    export.add_argument("--format", choices=FORMATS, required=True)
+    export.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="a file; for tt-benchmark-run, which has a file a pair, a folder. Default: standard output",
+    )
+    export.add_argument(
+        "--better",
+        choices=("lower", "higher"),
+        default="lower",
+        help="github-action-benchmark reads one direction a file: lower for customSmallerIsBetter (the "
+        "default), higher for customBiggerIsBetter",
+    )
+
+
+def _report(options: argparse.Namespace) -> ExitCode:
+    from ttci.cli import report as report_command
+
+    return report_command.report(options)
+
+
+def _export(options: argparse.Namespace) -> ExitCode:
+    from ttci.cli import report as report_command
+
+    return report_command.export(options)
