@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,26 @@ def installed_version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def own_requirement(extra: str) -> list[str]:
+    """What pip takes for the ttci that runs here, with one of its extras: the same, whichever way it came.
+
+    Where it came from a file, a folder or a repository is said by ``direct_url.json`` (PEP 610).
+    """
+    source = Path(__file__).resolve().parent.parent
+    try:
+        found = distribution("ttci")
+    except PackageNotFoundError:  # run from its source, which nothing has installed
+        return ["-e", f"{source}[{extra}]"]
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        return ["-e", f"{source}[{extra}]"]
+    if not origin:
+        return [f"ttci[{extra}]=={found.version}"]
+    vcs = origin.get("vcs_info")
+    url = f"{vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else origin["url"]
+    return [f"ttci[{extra}] @ {url}"]
 
 
 def _cpu_model() -> str:

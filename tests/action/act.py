@@ -104,8 +104,8 @@ class Act:
             write_stand_in(made.actions / name, name)
         return made
 
-    def pull_request(self, repository: Path, workflow: str) -> Ran:
-        """Run a workflow of `repository` as for a pull request."""
+    def pull_request(self, repository: Path, workflow: str, **environment: str) -> Ran:
+        """Run a workflow of `repository` as for a pull request, with these variables beside ours."""
         beside = repository.parent
         command = [
             *(self.program, "pull_request", "--json", "--workflows", workflow),
@@ -119,13 +119,13 @@ class Act:
         done = subprocess.run(
             command,
             cwd=repository,
-            env=self._environment(beside),
+            env={**self._environment(beside), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
         return Ran(done.returncode, done.stdout, beside / "artifacts")
 

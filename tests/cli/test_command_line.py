@@ -190,8 +190,7 @@ def test_plan_json_is_a_matrix() -> None:
         (
             ["doctor", "--manifest", "no.toml"],
             2,
-            "no.toml: No such file or directory; "
-            "name the manifest with --manifest PATH, or run where models_manifest.toml lies",
+            "no.toml: No such file or directory; name one with --manifest PATH, or write one: ttci init",
         ),
     ],
 )

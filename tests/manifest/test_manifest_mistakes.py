@@ -98,7 +98,8 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         TORCH + 'board = "n150"',
         [
             '8: devices.b.board: unknown key "board"; there is: backend, dtype, max-tokens, '
-            "measure-seconds, on-demand, runs-on, target, test-timeout-seconds, timeout-minutes, workers"
+            "measure-seconds, on-demand, requirements, runs-on, target, test-timeout-seconds, "
+            "timeout-minutes, workers"
         ],
     ),
     "model key": (
@@ -462,7 +463,7 @@ def test_every_repetition_of_a_device_is_named(tmp_path: Path) -> None:
 
 
 def test_folder_missing_file_and_overlong_name_say_what_to_do(tmp_path: Path) -> None:
-    advice = "name the manifest with --manifest PATH, or run where models_manifest.toml lies"
+    advice = "name one with --manifest PATH, or write one: ttci init"
     assert refusal(tmp_path) == [f"{tmp_path}: Is a directory; {advice}"]
     assert refusal(tmp_path / "no.toml") == [f"{tmp_path / 'no.toml'}: No such file or directory; {advice}"]
     long = tmp_path / ("m" * 300)

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from ttci import __version__
 from ttci.action.files import commands_stopped, print_warning
 from ttci.action.inputs import Inputs
+from ttci.action.install import install
 from ttci.environment import github_event
 from ttci.errors import MachineryError, TtciError
 from ttci.manifest import load_manifest
@@ -62,18 +62,6 @@ def install_statistics() -> None:
         install("history", "what drift is judged with")
     except MachineryError as error:
         print_warning(str(error))
-
-
-def install(extra: str, what: str) -> None:
-    """Install an extra of this ttci.
-
-    Raises:
-        MachineryError: where pip could not.
-    """
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, f"ttci[{extra}]=={__version__}"], check=False)
-    if done.returncode:
-        raise MachineryError(f"{what} could not be installed; pip says why in the log")
 
 
 def make_site(inputs: Inputs, environ: Mapping[str, str]) -> bool:

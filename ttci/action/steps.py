@@ -16,6 +16,7 @@ from ttci.action import history
 from ttci.action.choice import Choice, choose, here, left_out
 from ttci.action.files import commands_stopped, print_error, write_outputs
 from ttci.action.inputs import Inputs
+from ttci.action.install import install_for
 from ttci.artifacts import names
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.plan_file import write_planned
@@ -55,7 +56,8 @@ def plan_jobs(inputs: Inputs, seconds: Path | None) -> None:
 def test(inputs: Inputs) -> None:
     """Run the chosen pairs that are here; how that ended is an output, and never this step's own end."""
     try:
-        choices = choose(load_manifest(inputs.manifest), inputs.models, inputs.devices)
+        manifest = load_manifest(inputs.manifest)
+        choices = choose(manifest, inputs.models, inputs.devices)
         _check_confirm(inputs)
         jobs = here(choices)
         absent = [job for choice in choices for job in choice.absent]
@@ -65,7 +67,7 @@ def test(inputs: Inputs) -> None:
         for job in absent:
             PairFolder(inputs.report_dir / str(job.pair)).leave_unavailable(str(job.pair), str(job.missing))
         with commands_stopped():
-            _install(jobs)
+            install_for(jobs, manifest)
         if inputs.confirm:
             history.install_statistics()
         with commands_stopped():
@@ -162,14 +164,6 @@ def _entry(job: PackedJob, inputs: Inputs) -> dict[str, Any]:
     entry["python-version"] = inputs.board_python_version if job.board else inputs.python_version
     entry["container"] = inputs.container if job.board else ""
     return entry
-
-
-def _install(jobs: Sequence[Job]) -> None:
-    """Install what the pairs need beside ttci itself; the environment of ttnn serves torch too."""
-    if not jobs:
-        return
-    extra = "ttnn" if any(job.environment == "ttnn" for job in jobs) else "torch"
-    history.install(extra, f"what {extra} devices need")
 
 
 def _run(choice: Choice, inputs: Inputs) -> ExitCode:

@@ -49,12 +49,15 @@ class Confirming:
             raise InputError("--confirm needs a history; name one with --history SOURCE")
         return cls(store, default_branch)
 
-    def confirm(self, manifest: Manifest, pair: Pair, report_dir: Path) -> None:
-        """Rerun what looks slower, and say what became of it; a history that cannot be read is said."""
+    def confirm(self, manifest: Manifest, pair: Pair, report_dir: Path, python: Path | None = None) -> None:
+        """Rerun what looks slower, and say what became of it; a history that cannot be read is said.
+
+        `python` is that of the environment made for the pair, ours where None.
+        """
         try:
             run = PairFolder(report_dir / str(pair)).read_run()
             if run is not None and run.finished is not None:
-                self._confirm(manifest, pair, report_dir, run)
+                self._confirm(manifest, pair, report_dir, run, python)
         except (TtciError, OSError) as error:
             print(f"{pair}: not confirmed: {error}")
         except Exception as error:  # noqa: BLE001  # a bug in the judging of history is none of what was run
@@ -63,7 +66,9 @@ class Confirming:
             termination.end()
             raise
 
-    def _confirm(self, manifest: Manifest, pair: Pair, report_dir: Path, run: Run) -> None:
+    def _confirm(
+        self, manifest: Manifest, pair: Pair, report_dir: Path, run: Run, python: Path | None
+    ) -> None:
         view = self._view(manifest, run)
         doubtful = [entry for entry in view.series if _is_doubtful(entry)]
         for note in view.notes:
@@ -73,7 +78,7 @@ class Confirming:
             return
         identities = sorted({entry.series.identity for entry in doubtful})
         print(f"{pair}: {len(identities)} checks look slower than their history; each is rerun {TIMES} times")
-        measured = _values(rerun(manifest, pair, report_dir, identities, TIMES))
+        measured = _values(rerun(manifest, pair, report_dir, identities, TIMES, python))
         with_reruns = run.model_copy(
             update={"results": tuple(_with_reruns(result, identities, measured) for result in run.results)}
         )

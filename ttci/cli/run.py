@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 
 from ttci.cli.listing import models_of, warn
 from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError, worst
-from ttci.manifest import (
-    Pair,
-    load_manifest,
-)
+from ttci.manifest import Manifest, Pair, load_manifest
 from ttci.planning.plan import Plan, plan
 
 if TYPE_CHECKING:
@@ -35,15 +32,26 @@ def run(options: Namespace) -> ExitCode:
     warn(manifest.doubts(models_of(job.pair for job in jobs.here)))
     begin(options.report_dir, jobs, options.devices)
     confirming = _confirming(options)
-    codes = [run_pair(manifest, job.pair, options.report_dir, options.pytest_args) for job in jobs.here]
+    pythons = _pythons(manifest, jobs) if options.isolated else dict.fromkeys(job.pair for job in jobs.here)
+    codes = [
+        run_pair(manifest, job.pair, options.report_dir, options.pytest_args, python=pythons[job.pair])
+        for job in jobs.here
+    ]
     if confirming:
         for job in jobs.here:
-            confirming.confirm(manifest, job.pair, options.report_dir)
+            confirming.confirm(manifest, job.pair, options.report_dir, pythons[job.pair])
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
         print(f"\n{pair_table(runs)}")
     return worst(codes + unreadable + _absent(jobs, options.devices))
+
+
+def _pythons(manifest: Manifest, jobs: Plan) -> dict[Pair, Path | None]:
+    """The Python of each pair's environment, made before anything runs."""
+    from ttci.runner.environments import PairEnvironment
+
+    return {job.pair: PairEnvironment.of(manifest, job).make() for job in jobs.here}
 
 
 def _confirming(options: Namespace) -> Confirming | None:

@@ -9,12 +9,16 @@ from typing import Any
 from ttci.errors import did_you_mean, quoted
 from ttci.manifest.device_entries import BOARDS, SIMULATED_BOARDS
 from ttci.manifest.lines import Keys
+from ttci.manifest.requirements import requirement_mistakes
 from ttci.manifest.source import parse_source
 
 
 def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, str]]:
     """Each mistake with its keys; entries of a wrong type are passed over."""
+    yield from requirement_mistakes(("environment",), _table(data.get("environment")), folder)
     devices = _table(data.get("devices"))
+    for device, value in devices.items():
+        yield from requirement_mistakes(("devices", device), _table(value), folder)
     for device, value in devices.items():
         yield from _check_target(("devices", device), _table(value))
     for device, value in devices.items():

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-from ttci.manifest.entry import Count, Entry, Seconds, Text, kebab_case
+from ttci.manifest.entry import Count, Entry, Requirements, Seconds, Text, kebab_case
 
 MEASURE_SECONDS = 10.0  # for one latency, where nobody says otherwise
 
@@ -28,6 +28,9 @@ def _as_command(text: str) -> str:
 class _DeviceEntry(Entry):
     model_config = ConfigDict(alias_generator=kebab_case)
 
+    requirements: Requirements = Field(
+        default=(), description="What models need on this device beside [environment] requirements."
+    )
     max_tokens: Count | None = Field(
         default=None,
         description="Batch x sequence; longer test shapes are cut along the sequence.",

@@ -11,6 +11,7 @@ from ttci.manifest.identity import NAME_PATTERN
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Requirements = Annotated[tuple[Text, ...], Field(strict=False)]
 Seconds = Annotated[float, Field(gt=0, le=1_000_000_000)]
 
 

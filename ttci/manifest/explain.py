@@ -15,6 +15,7 @@ from ttci.manifest.identity import NAME_PATTERN
 from ttci.manifest.lines import Keys, dotted
 from ttci.manifest.schema import (
     STORE_PATTERN,
+    EnvironmentEntry,
     HistoryEntry,
     KernelEntry,
     ManifestFile,
@@ -47,6 +48,7 @@ _HOW_TO_WRITE = {
     "devices": 'devices = ["cpu"], say',
     "value": "value = 5.0, say",
     "runs-on": 'runs-on = ["ubuntu-latest"], say',
+    "requirements": 'requirements = ["."], say: lines as in a requirements file',
     "reset": 'reset = "tt-smi -r 0", say',
     "op": 'op = "linear", say',
     "shapes": "shapes = [[1, 2048, 4096], [4096, 6144]], say: one an input",
@@ -171,6 +173,8 @@ def _known_keys(keys: Keys, data: Any) -> set[str]:
             return set(ManifestFile.model_fields)
         case ("devices", str(name), _):
             return _device_keys(data["devices"][name].get("backend"))
+        case ("environment", _):
+            return set(EnvironmentEntry.model_fields)
         case ("history", _):
             return _keys_of(HistoryEntry)
         case ("history", "smallest-change", _):

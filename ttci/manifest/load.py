@@ -18,6 +18,7 @@ from ttci.manifest.cross_check import cross_check
 from ttci.manifest.device_entries import DeviceEntry
 from ttci.manifest.lines import KeyLines, Keys, dotted
 from ttci.manifest.schema import (
+    EnvironmentEntry,
     HistoryEntry,
     ManifestFile,
     ModelEntry,
@@ -39,6 +40,7 @@ class Manifest:
     devices: dict[str, DeviceEntry]
     models: dict[str, ModelEntry]
     history: HistoryEntry = field(default_factory=HistoryEntry.model_construct)
+    environment: EnvironmentEntry = field(default_factory=EnvironmentEntry.model_construct)
 
     @property
     def folder(self) -> Path:
@@ -48,6 +50,10 @@ class Manifest:
     def source(self, model: str) -> Source:
         """Where `model`'s tests are declared."""
         return parse_source(self.models[model].source, self.folder)
+
+    def requirements(self, device: str) -> tuple[str, ...]:
+        """What is installed for models on `device`, in lines as of a requirements file."""
+        return (*self.environment.requirements, *self.devices[device].requirements)
 
     def line_of(self, *keys: str) -> int | None:
         """The line on which a key of the manifest stands."""
@@ -93,7 +99,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(_LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        advice = "name the manifest with --manifest PATH, or run where models_manifest.toml lies"
+        advice = "name one with --manifest PATH, or write one: ttci init"
         raise InputError(Mistake(str(path), None, f"{error.strerror}; {advice}")) from None
     if len(raw) > _LARGEST_FILE_BYTES:
         what = f"larger than a manifest may be, {_LARGEST_FILE_BYTES:,} bytes"
@@ -153,4 +159,4 @@ def _checked(path: Path, text: str, data: dict[str, Any]) -> Manifest:
             Mistake(str(path), lines.line_of(keys), f"{dotted(keys)}: {what}") for keys, what in found
         ]
         raise InputError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    return Manifest(path, text, parsed.devices, parsed.models, parsed.history)
+    return Manifest(path, text, parsed.devices, parsed.models, parsed.history, parsed.environment)

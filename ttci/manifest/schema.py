@@ -24,7 +24,7 @@ from ttci.catalog.backends import BUILT_IN, installed_backends
 from ttci.catalog.metrics import METRICS, SMALLEST_CHANGE
 from ttci.catalog.operations import OPERATIONS
 from ttci.manifest.device_entries import DeviceEntry, device_of
-from ttci.manifest.entry import Count, Entry, Name, Text, kebab_case
+from ttci.manifest.entry import Count, Entry, Name, Requirements, Text, kebab_case
 from ttci.manifest.target_entries import TestTargets
 
 
@@ -76,6 +76,16 @@ class ModelEntry(Entry):
     devices: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     targets: dict[str, dict[str, TestTargets]] = Field(default={}, description="targets.<device>.<test>")
     kernels: dict[str, KernelEntry] = Field(default={}, description="Tests of single operations, by name.")
+
+
+class EnvironmentEntry(Entry):
+    """What is installed for the models, beside ttci and what their devices need."""
+
+    requirements: Requirements = Field(
+        default=(),
+        description="Lines as in a requirements file: packages, ., -r FILE, -c FILE. "
+        "Paths are relative to the manifest.",
+    )
 
 
 STORE_PATTERN = r"^(branch(:.+)?|folder:.+|off)$"
@@ -145,6 +155,7 @@ class ManifestFile(Entry):
     models: dict[Name, ModelEntry] = Field(default={}, json_schema_extra=_NO_OTHER_NAMES)
     # An instance made without being checked: nothing of pydantic's is built for a manifest that has none.
     history: HistoryEntry = Field(default_factory=HistoryEntry.model_construct)
+    environment: EnvironmentEntry = Field(default_factory=EnvironmentEntry.model_construct)
 
 
 def parse_manifest(data: dict[str, Any]) -> ManifestFile:

@@ -21,7 +21,7 @@ from ttci.planning.plan import Job
 # GitHub lets a hundred jobs wait for one board: those of two runs of a workflow.
 _MOST_JOBS_OF_A_BOARD = 50
 _SETUP_MINUTES = 15  # what a job may take before its first pair: torch and ttnn are 5 GB
-_Kind: TypeAlias = tuple[str, tuple[str, ...], bool]
+_Kind: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...], bool]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def pack(
 def _by_kind(jobs: Sequence[Job]) -> dict[_Kind, list[Job]]:
     kinds: dict[_Kind, list[Job]] = {}
     for job in jobs:
-        kinds.setdefault((job.environment, job.runs_on, job.has_board), []).append(job)
+        kinds.setdefault((job.environment, job.requirements, job.runs_on, job.has_board), []).append(job)
     return kinds
 
 
@@ -108,7 +108,7 @@ def _share_out(
 
 
 def _most_jobs_of(kind: _Kind, group: Sequence[Job]) -> int:
-    has_board = kind[2]
+    has_board = kind[-1]
     return min(len(group), _MOST_JOBS_OF_A_BOARD) if has_board else len(group)
 
 

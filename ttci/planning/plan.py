@@ -21,6 +21,7 @@ class Job:
     timeout_minutes: int
     missing: str | None  # why the pair cannot run on this host
     has_board: bool = False  # on silicon: a board, which one job at a time may use
+    requirements: tuple[str, ...] = ()  # what its model needs beside, in lines as of a requirements file
 
     def as_matrix_entry(self) -> dict[str, Any]:
         """This job as an entry of a GitHub Actions matrix."""
@@ -67,8 +68,15 @@ def plan(manifest: Manifest, models: Sequence[str], devices: Sequence[str] = ())
 
 def _job(manifest: Manifest, pair: Pair, lacks: str | None) -> Job:
     device = manifest.devices[pair.device]
-    is_silicon = device.target == "silicon"
-    return Job(pair, backend(device.backend).extra, device.runs_on, device.timeout_minutes, lacks, is_silicon)
+    return Job(
+        pair,
+        environment=backend(device.backend).extra,
+        runs_on=device.runs_on,
+        timeout_minutes=device.timeout_minutes,
+        missing=lacks,
+        has_board=device.target == "silicon",
+        requirements=manifest.requirements(pair.device),
+    )
 
 
 def missing_by_device(manifest: Manifest) -> dict[str, str | None]:

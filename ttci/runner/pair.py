@@ -34,14 +34,16 @@ def run_pair(
     report_dir: Path,
     pytest_args: Sequence[str] = (),
     timeout_s: float | None = None,
+    python: Path | None = None,
 ) -> ExitCode:
     """Judge every check of `pair`; what went wrong is in its files and in the exit code.
 
     With several workers the checks are spread over processes first, and then
     performance is measured alone. `timeout_s` is the manifest's where None; on
     silicon it begins when the board is ours, which is waited for as long again.
+    `python` is that of an environment made for the pair, ours where None.
     """
-    if find_spec("pytest") is None:
+    if python is None and find_spec("pytest") is None:
         raise InputError("pytest is not installed here; python -m pip install 'ttci[torch]'")
     device = manifest.devices[pair.device]
     timeout_s = 60.0 * device.timeout_minutes if timeout_s is None else timeout_s
@@ -55,7 +57,7 @@ def run_pair(
     ) as log:  # its processes add to it too
         say = _printer(log)
         try:
-            with _processes(manifest, pair, pytest_args, log, timeout_s, earlier) as processes:
+            with _processes(manifest, pair, pytest_args, log, timeout_s, earlier, python) as processes:
                 code = _run_whole(processes, folder, device.workers)
         except (DeviceUnavailableError, MachineryError) as error:
             say(f"{pair}: {error}")
@@ -69,7 +71,12 @@ def run_pair(
 
 
 def rerun(
-    manifest: Manifest, pair: Pair, report_dir: Path, identities: Sequence[str], times: int
+    manifest: Manifest,
+    pair: Pair,
+    report_dir: Path,
+    identities: Sequence[str],
+    times: int,
+    python: Path | None = None,
 ) -> list[Run]:
     """Judge these checks again, one after the other and all of them so many times; what each time found.
 
@@ -89,7 +96,9 @@ def rerun(
     try:
         with (
             again.log.open("a", encoding="utf-8", errors="backslashreplace") as log,
-            _processes(manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s) as processes,
+            _processes(
+                manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s, python=python
+            ) as processes,
         ):
             for each in passes:
                 each.clear()
@@ -109,13 +118,14 @@ def _processes(
     log: IO[str],
     timeout_s: float,
     earlier: Earlier | None = None,
+    python: Path | None = None,
 ) -> Iterator[PairProcesses]:
     """The processes of a pair, which has its board as long as this lasts."""
     device = manifest.devices[pair.device]
     with _board_held(device, pair, timeout_s, _printer(log)) as held:
         deadline = time.monotonic() + timeout_s
         told = held | {LOG_VARIABLE: log.name, ENDED_VARIABLE: str(Path(log.name).parent)}
-        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told, earlier)
+        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told, earlier, python)
 
 
 def _say_why(folder: PairFolder, pair: Pair, code: ExitCode) -> None:

@@ -49,6 +49,7 @@ class PairProcesses:
     timeout_s: float
     variables: Mapping[str, str] = field(default_factory=dict)  # for the processes, beside ours
     earlier: Earlier | None = None  # run of the pair
+    python: Path | None = None  # of the environment made for it; ours where there is none
     _has_reset: bool = False
     _ends: list[Ended] = field(default_factory=list)  # of processes that something else than a check ended
 
@@ -92,7 +93,7 @@ class PairProcesses:
 
     @property
     def _pytest(self) -> PytestCommand:
-        return PytestCommand(self.manifest, self.pair, self.pytest_args, self.variables)
+        return PytestCommand(self.manifest, self.pair, self.pytest_args, self.variables, self.python)
 
     @property
     def _device(self) -> DeviceEntry:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.manifest import DeviceEntry, Manifest, Pair
@@ -20,12 +21,14 @@ class PytestCommand:
 
     Attributes:
         variables: for the processes, beside ours.
+        python: of an environment that was made for pairs; ours where there is none.
     """
 
     manifest: Manifest
     pair: Pair
     pytest_args: Sequence[str]
     variables: Mapping[str, str]
+    python: Path | None = None
 
     @property
     def _device(self) -> DeviceEntry:
@@ -62,8 +65,8 @@ class PytestCommand:
 
     def _command(self, folder: PairFolder) -> list[str]:
         return [
-            *(sys.executable, "-m", "pytest", "-v"),
-            *(part for name in _plugins() for part in ("-p", name)),
+            *(str(self.python or sys.executable), "-m", "pytest", "-v"),
+            *(part for name in self._plugins() for part in ("-p", name)),
             *("--manifest", str(self.manifest.path)),
             *("--test-model", self.pair.model),
             *("--test-device", self.pair.device),
@@ -78,8 +81,7 @@ class PytestCommand:
         """What ttnn prints before it ends the process would else be lost."""
         return ["--capture=sys"] if self._device.backend == "ttnn" else []
 
-
-def _plugins() -> list[str]:
-    """Those whose options we give, by the names that pytest loads them under: it may load none by itself."""
-    by_module = {"ttci": "ttci", "pytest_benchmark": "benchmark", "xdist": "xdist"}
-    return [name for module, name in by_module.items() if find_spec(module)]
+    def _plugins(self) -> list[str]:
+        """Those whose options we give, as pytest names them: it may load none by itself."""
+        by_module = {"ttci": "ttci", "pytest_benchmark": "benchmark", "xdist": "xdist"}
+        return [name for module, name in by_module.items() if self.python or find_spec(module)]

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from ttci.search_path import INSTALLED
+from ttci.source_code.folders import repository_around
 from ttci.testing.loaded_modules import (
     BEFORE_ALL,
     folders_of,
@@ -29,7 +30,6 @@ from ttci.testing.loaded_modules import (
     taken_out,
     top_level_names,
 )
-from ttci.testing.model_folders import repository_around
 
 _put_away: dict[str, dict[str, ModuleType]] = {}  # by folder: the modules found there, while no model runs
 _models_folders: set[str] = set()  # of every model so far

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from ttci.manifest import Source
+from ttci.source_code.folders import own_folder, repository_of
 from ttci.testing.imports import ImportScope
-from ttci.testing.model_folders import own_folder, repository_of
 
 
 class ModelCode:

@@ -18,10 +18,10 @@ import torch
 
 from ttci.errors import InputError, Mistake, TtciError, describe, did_you_mean
 from ttci.manifest import Source
+from ttci.source_code.folders import package_of
 from ttci.testing.imports import advice_on
 from ttci.testing.loaded_modules import UNIQUE_PREFIX
 from ttci.testing.model_code import code_of
-from ttci.testing.model_folders import package_of
 from ttci.testing.places import UNKNOWN, Place, definition_of, user_frames
 
 _SEED = 0

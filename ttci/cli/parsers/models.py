@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ttci.cli import init as init_command
 from ttci.cli import listing
 from ttci.cli import plan as plan_command
 from ttci.cli import run as run_command
@@ -16,6 +17,20 @@ from ttci.cli.parsers.shared import (
     command,
     positive,
 )
+
+
+def add_init(subparsers: Subparsers) -> None:
+    """``ttci init``."""
+    what = "begin here: write the manifest, the noxfile and the workflow, and change nothing that is there"
+    init = subparsers.add_parser("init", help=what, description=f"{what[0].upper()}{what[1:]}.")
+    init.add_argument(
+        "source",
+        nargs="?",
+        metavar="FILE::CLASS",
+        help="the model; every class of the repository that declares tests where none is given",
+    )
+    init.add_argument("--example", action="store_true", help="write a model in ten lines too, to begin with")
+    init.set_defaults(command=init_command.init)
 
 
 def add_list(subparsers: Subparsers) -> None:
@@ -42,6 +57,11 @@ def add_run(subparsers: Subparsers) -> None:
     run = command(subparsers, "run", what, run_command.run)
     add_choice(run)
     run.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR")
+    run.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run each pair in the environment that nox would make for it, made where it is not there",
+    )
     run.add_argument(
         "--confirm",
         action="store_true",

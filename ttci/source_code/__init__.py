@@ -1,0 +1,1 @@
+"""What the Python files of a repository say, read and not run."""
