@@ -198,6 +198,18 @@ def test_several_new_targets_of_a_test_share_its_new_table() -> None:
     )
 
 
+def test_entries_of_a_table_stay_in_it_though_a_new_table_goes_behind_it() -> None:
+    written = "[models.llama3.targets.n150.ffn]\nmemory_mb = 3"
+    then = with_targets(written, [new(2, test="attention"), new()])
+    assert then == f"{written}\nlatency_ms = 4.2\n\n[models.llama3.targets.n150.attention]\nlatency_ms = 2\n"
+
+
+def test_new_tests_of_a_new_device_share_its_inline_table() -> None:
+    then = with_targets("[models.llama3]\ntargets = {}\n", [new(), new(2, test="attention")])
+    inside = "{ ffn = { latency_ms = 4.2 }, attention = { latency_ms = 2 } }"
+    assert then == f"[models.llama3]\ntargets = {{ n150 = {inside} }}\n"
+
+
 def test_names_with_dots_quotes_and_spaces_are_quoted_and_found_again() -> None:
     name = 'ffn v1.5 "größe" \\'
     once = with_targets("[models.llama3]\n", [new(5, test=name)])

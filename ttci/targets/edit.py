@@ -16,7 +16,7 @@ import tomli
 from ttci.errors import TtciError
 from ttci.manifest.lines import Keys, key_nodes, syntax_tree
 from ttci.targets.as_toml import KeysOfTest, toml_number, toml_value
-from ttci.targets.insert import with_new_table_entries
+from ttci.targets.insert import with_new_entries
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -56,18 +56,18 @@ def with_targets(text: str, targets: Iterable[NewTarget]) -> str:
     """
     meant = tomli.loads(text)
     numbers: dict[Keys, float] = {}
-    missing: dict[KeysOfTest, list[NewTarget]] = {}
+    missing: dict[KeysOfTest, dict[str, str]] = {}
     for target in targets:
         changed = _changed(_at(meant, target.keys), target)
         numbers |= changed
         if not changed:
-            missing.setdefault(target.test, []).append(target)
+            entry = toml_value(target.value, target.tolerance)
+            missing.setdefault(target.test, {})[target.metric] = entry
     for keys, number in numbers.items():
         _at(meant, keys[:-1])[keys[-1]] = number
     text = _with_numbers(text, numbers)
-    for test, group in missing.items():
-        entries = {target.metric: toml_value(target.value, target.tolerance) for target in group}
-        text = with_new_table_entries(text, test, entries)
+    text = with_new_entries(text, missing)
+    for test, entries in missing.items():
         _add(meant, test, entries)
     _hold_that_it_says(text, meant)
     return text
