@@ -295,6 +295,12 @@ def test_rest_of_a_pair_is_written_where_one_target_is_in_the_code(project: Proj
     assert "1 updated, 1 left out" in done.output
 
 
+def test_nothing_is_written_where_one_check_that_is_named_is_refused(project: Project) -> None:
+    report(project, performance(test="coded", places=None), performance())
+    said = refused(project, f"{PAIR}/coded[performance]", f"{PAIR}/attention[performance]")
+    assert said.startswith(f"{MODEL_LINE}: ")
+
+
 def test_read_only_manifest_is_refused_and_may_be_looked_at(project: Project) -> None:
     report(project, performance())
     (project.path / "models_manifest.toml").chmod(0o444)
