@@ -130,7 +130,7 @@ def test_update_replaces_the_numbers_of_a_pair_and_adds_what_is_missing(project:
     assert done.lines == [
         "models_manifest.toml:12: models.llama3.targets.n150.attention.latency_ms: 5 → 4.2",
         "models_manifest.toml:13: models.llama3.targets.n150.attention.memory_mb: 512 → 498",
-        "models_manifest.toml:16: models.llama3.targets.n150.ffn.latency_ms: 1.5 is new",
+        "models_manifest.toml:16: models.llama3.targets.n150.ffn.latency_ms: 1.5 is new, tolerance 0.05",
         "models_manifest.toml: 2 updated, 1 added",
     ]
 

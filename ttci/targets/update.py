@@ -83,7 +83,8 @@ class Update:
         """Where a change stands in the new text, and what it is."""
         new, before = change.new, change.before
         after = toml_number(new.value)
-        what = f"{toml_number(before.value)} → {after}" if before else f"{after} is new"
+        of_new = f"{after} is new, tolerance {toml_number(new.tolerance)}"
+        what = f"{toml_number(before.value)} → {after}" if before else of_new
         if before and before.tolerance is not None and before.tolerance < new.tolerance:
             what += f", tolerance {toml_number(before.tolerance)} → {toml_number(new.tolerance)}"
         manifest = check_manifest(self._manifest.path, text)
