@@ -19,7 +19,7 @@ PACKAGE, TESTS = ROOT / "ttci", ROOT / "tests"
 LIGHT = (
     *("search_path", "errors", "files", "git", "environment"),
     *("catalog", "manifest", "source_code", "results", "artifacts", "text", "toolchain", "planning"),
-    *("history", "drift", "report", "export", "runner"),
+    *("history", "drift", "targets", "report", "export", "runner"),
     *("setup", "action"),
 )
 HEAVY = ("tensors", "checks", "devices", "modules", "operations", "testing")

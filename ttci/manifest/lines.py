@@ -1,7 +1,7 @@
-"""On which line of a TOML file a key stands.
+"""Where in a TOML file a key stands.
 
 The standard TOML reader keeps no positions, so the file is parsed once more by
-tree-sitter; only messages and annotations need it, so it is imported on use.
+tree-sitter; only messages, annotations and edits need it, so it is imported on use.
 """
 
 from __future__ import annotations
@@ -23,6 +23,31 @@ else:
 Keys = tuple[str | int, ...]
 
 
+def syntax_tree(text: str) -> Node:
+    """The root of a TOML text as tree-sitter parses it; its positions are of the text in UTF-8."""
+    import tree_sitter_toml
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_toml.language())).parse(text.encode()).root_node
+
+
+def key_nodes(node: Node, prefix: Keys = ()) -> Iterator[tuple[Keys, Node]]:
+    """Every pair, table and array element below `node`, with all of its keys, in the order of the text.
+
+    Raises:
+        RecursionError: where values are nested too deeply.
+    """
+    for child in node.named_children:
+        if child.type in ("pair", "table", "table_array_element"):
+            key, *rest = child.named_children
+            keys = (*prefix, *names_of(key))
+            yield keys, child
+            if child.type == "pair":
+                yield from _nodes_of_values(rest, keys)
+            else:
+                yield from key_nodes(child, keys)
+
+
 class KeyLines:
     """The line of every key, table and array element of a TOML text.
 
@@ -31,14 +56,11 @@ class KeyLines:
     """
 
     def __init__(self, text: str) -> None:
-        import tree_sitter_toml
-        from tree_sitter import Language, Parser
-
-        tree = Parser(Language(tree_sitter_toml.language())).parse(text.encode())
         self._written: dict[Keys, int] = {}
         self._implied: dict[Keys, int] = {}  # tables around a dotted key or header
         self._repeated: dict[Keys, int] = {}
-        for keys, line in _positions(tree.root_node, ()):
+        for keys, node in key_nodes(syntax_tree(text)):
+            line = line_of(node)
             if keys in self._written:
                 self._repeated.setdefault(keys, line)
             self._written.setdefault(keys, line)
@@ -71,32 +93,25 @@ def _is_bare(key: str) -> bool:
     return key.isascii() and key.replace("-", "a").replace("_", "a").isalnum()
 
 
-def _positions(node: Node, prefix: Keys) -> Iterator[tuple[Keys, int]]:
-    for child in node.named_children:
-        line = child.start_point[0] + 1
-        if child.type in ("pair", "table", "table_array_element"):
-            key, *rest = child.named_children
-            keys = (*prefix, *_names(key))
-            yield keys, line
-            if child.type == "pair":
-                yield from _value_positions(rest, keys)
-            else:
-                yield from _positions(child, keys)
+def line_of(node: Node) -> int:
+    """The line, from 1, on which a node begins."""
+    return node.start_point[0] + 1
 
 
-def _value_positions(values: list[Node], keys: Keys) -> Iterator[tuple[Keys, int]]:
+def names_of(key: Node) -> tuple[str, ...]:
+    """The names that a key is made of, without their quotes."""
+    if key.type == "dotted_key":
+        return tuple(name for child in key.named_children for name in names_of(child))
+    text = (key.text or b"").decode()
+    return (next(iter(tomllib.loads(f"{text} = 0"))) if key.type == "quoted_key" else text,)
+
+
+def _nodes_of_values(values: list[Node], keys: Keys) -> Iterator[tuple[Keys, Node]]:
     for value in values:
         if value.type == "inline_table":
-            yield from _positions(value, keys)
+            yield from key_nodes(value, keys)
         elif value.type == "array":
             elements = [child for child in value.named_children if child.type != "comment"]
             for index, element in enumerate(elements):
-                yield (*keys, index), element.start_point[0] + 1
-                yield from _value_positions([element], (*keys, index))
-
-
-def _names(key: Node) -> Keys:
-    if key.type == "dotted_key":
-        return tuple(name for child in key.named_children for name in _names(child))
-    text = (key.text or b"").decode()
-    return (next(iter(tomllib.loads(f"{text} = 0"))) if key.type == "quoted_key" else text,)
+                yield (*keys, index), element
+                yield from _nodes_of_values([element], (*keys, index))

@@ -82,7 +82,16 @@ def load_manifest(path: Path = DEFAULT_PATH) -> Manifest:
     Raises:
         InputError: with all that is wrong.
     """
-    return _loaded(path, Path() if path.is_absolute() else Path.cwd(), _read(path))
+    return check_manifest(path, _read(path))
+
+
+def check_manifest(path: Path, text: str) -> Manifest:
+    """Check `text` as what stands, or will, in the manifest at `path`.
+
+    Raises:
+        InputError: with all that is wrong.
+    """
+    return _loaded(path, Path() if path.is_absolute() else Path.cwd(), text)
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,1 @@
+"""Targets from what was measured: which value and tolerance, and how they get into the manifest."""
