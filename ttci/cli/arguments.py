@@ -8,11 +8,11 @@ from ttci import __version__
 from ttci.cli.parsers.history import add_history
 from ttci.cli.parsers.machine import add_doctor, add_toolchain
 from ttci.cli.parsers.models import add_check, add_list, add_plan, add_run
-from ttci.cli.parsers.report import add_export, add_report
+from ttci.cli.parsers.report import add_comment, add_export, add_report
 
 COMMANDS = (
     *(add_list, add_check, add_run, add_plan),
-    *(add_report, add_export, add_history),
+    *(add_report, add_comment, add_export, add_history),
     *(add_doctor, add_toolchain),
 )
 
