@@ -83,6 +83,18 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "ttci", "models", "tests", "benchmarks", "noxfile.py", *session.posargs)
 
 
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build what a release publishes into dist/, and check it."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "dist"))
+    folder = ROOT / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder), str(ROOT))
+    built = sorted(map(str, folder.iterdir()))
+    session.run("twine", "check", "--strict", *built)
+    session.run("check-wheel-contents", *(name for name in built if name.endswith(".whl")))
+
+
 @nox.session(venv_backend=WITH_TORCH)
 def bench(session: nox.Session) -> None:
     """Measure ttci against what people do by hand: -- NAME…, every benchmark where none is named."""

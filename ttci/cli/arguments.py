@@ -8,13 +8,13 @@ from ttci import __version__
 from ttci.cli.parsers.history import add_history
 from ttci.cli.parsers.machine import add_doctor, add_toolchain
 from ttci.cli.parsers.models import add_check, add_init, add_list, add_plan, add_run
-from ttci.cli.parsers.report import add_export, add_report
+from ttci.cli.parsers.report import add_comment, add_export, add_report
 from ttci.cli.parsers.targets import add_targets
 
 COMMANDS = (
     add_init,
     *(add_list, add_check, add_run, add_plan),
-    *(add_report, add_export, add_history, add_targets),
+    *(add_report, add_comment, add_export, add_history, add_targets),
     *(add_doctor, add_toolchain),
 )
 
