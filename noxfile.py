@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 

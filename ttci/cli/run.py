@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ttci.cli.listing import models_of, warn
 from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError, worst
 from ttci.manifest import Manifest, Pair, load_manifest
+from ttci.planning.narrowed import narrowed
 from ttci.planning.plan import Plan, plan
 
 if TYPE_CHECKING:
@@ -26,9 +27,13 @@ def run(options: Namespace) -> ExitCode:
     from ttci.runner.pair import run_pair
 
     manifest = load_manifest(options.manifest)
-    jobs = plan(manifest, options.models, options.devices)
+    chosen = plan(manifest, options.models, options.devices)
+    jobs = narrowed(chosen, manifest, options.report_dir, changed=options.changed, failed=options.failed)
     _make_folder(options.report_dir)
     print_left_out(jobs.not_run_here)
+    if chosen.jobs and not jobs.jobs:
+        print("nothing is run: every chosen pair is unchanged, or was well when it ran last")
+        return ExitCode.OK
     warn(manifest.doubts(models_of(job.pair for job in jobs.here)))
     begin(options.report_dir, jobs, options.devices)
     confirming = _confirming(options)

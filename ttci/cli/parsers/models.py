@@ -10,7 +10,9 @@ from ttci.cli import plan as plan_command
 from ttci.cli import run as run_command
 from ttci.cli.parsers.shared import (
     ELSE_OFF,
+    REPORTS,
     Subparsers,
+    add_changed,
     add_choice,
     add_history_source,
     add_json,
@@ -56,7 +58,14 @@ def add_run(subparsers: Subparsers) -> None:
     what = "run pairs here; arguments after -- go to pytest"
     run = command(subparsers, "run", what, run_command.run)
     add_choice(run)
-    run.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR")
+    add_changed(run)
+    run.add_argument("--failed", action="store_true", help="only pairs that were not well when they ran last")
+    run.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"where the files of each pair go; default: {REPORTS} beside the manifest",
+    )
     run.add_argument(
         "--isolated",
         action="store_true",
@@ -75,6 +84,7 @@ def add_plan(subparsers: Subparsers) -> None:
     what = "which pairs run, where, and which do not"
     plan = command(subparsers, "plan", what, plan_command.plan_jobs)
     add_choice(plan)
+    add_changed(plan)
     plan.add_argument(
         "--max-jobs",
         type=positive,

@@ -12,6 +12,7 @@ from ttci.manifest import DEFAULT_PATH
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+REPORTS = "reports"
 STATED = "store under [history] of the manifest"
 ELSE_OFF = f"{SOURCE_HELP}; default: {STATED}, else off"
 
@@ -23,7 +24,12 @@ def command(
     parser = subparsers.add_parser(
         name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}."
     )
-    parser.add_argument("--manifest", type=Path, default=DEFAULT_PATH, metavar="PATH")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="PATH",
+        help=f"default: {DEFAULT_PATH} of this folder, else of the nearest one above that has one",
+    )
     parser.set_defaults(command=function)
     return parser
 
@@ -34,9 +40,23 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", action="append", default=[], dest="devices", metavar="NAME")
 
 
+def add_changed(parser: argparse.ArgumentParser) -> None:
+    """Only what a change concerns."""
+    parser.add_argument(
+        "--changed",
+        nargs="?",
+        const="",
+        metavar="BASE",
+        help="only pairs whose source, targets, device or requirements have changed since BASE, committed or "
+        "not; default: where this branch left the remote's default branch",
+    )
+
+
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """Folders of pairs."""
-    parser.add_argument("folders", nargs="*", type=Path, default=[Path("reports")], metavar="DIR")
+    parser.add_argument(
+        "folders", nargs="*", type=Path, metavar="DIR", help=f"default: {REPORTS} beside the manifest"
+    )
 
 
 def add_history_source(parser: argparse.ArgumentParser, help_text: str, *, compares: bool = True) -> None:
