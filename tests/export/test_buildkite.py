@@ -26,14 +26,15 @@ def _no_github(monkeypatch: pytest.MonkeyPatch) -> None:
     ("result", "code", "style"),
     [(result_of(PAIR), 0, "success"), (missed(PAIR), 1, "error"), (ABSENT, 3, "warning")],
 )
-def test_last_line_shows_the_annotation_in_the_style_of_the_verdict(
+def test_a_line_shows_the_annotation_in_the_style_of_the_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], result: Result, code: int, style: str
 ) -> None:
     folder = tmp_path / "my reports"
     leave(folder, run_of(PAIR, result))
     assert main(["report", str(folder), "--format", "buildkite"]) == code
     file = folder / "buildkite-annotation.md"
-    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("buildkite-agent")]
+    command = shlex.split(line)
     shown = ["buildkite-agent", "annotate", "--style", style, "--context", "ttci", "<", str(file)]
     assert command == shown
     assert file.read_text("utf-8") == (folder / "summary.md").read_text("utf-8")

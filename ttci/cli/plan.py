@@ -14,6 +14,7 @@ from ttci.manifest import (
 from ttci.planning.narrowed import only_changed
 from ttci.planning.plan import Plan, plan
 from ttci.text.table import align
+from ttci.text.terminal import terminal_width
 
 
 def plan_jobs(options: Namespace) -> ExitCode:
@@ -37,7 +38,7 @@ def plan_jobs(options: Namespace) -> ExitCode:
         )
         for job in jobs.jobs
     ]
-    print(align([("pair", "environment", "runs on", "time-out", "here"), *rows]))
+    print(align([("pair", "environment", "runs on", "time-out", "here"), *rows], terminal_width()))
     print_left_out(jobs.left_out)
     return ExitCode.OK
 

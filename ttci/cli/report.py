@@ -35,6 +35,7 @@ from ttci.report.read_history import with_history
 from ttci.report.summary.comment import render_comment
 from ttci.report.summary.job import MOST_BYTES, render_summary
 from ttci.text.one_line import one_line
+from ttci.text.terminal import terminal_width
 
 
 def report(options: Namespace) -> ExitCode:
@@ -57,6 +58,8 @@ def report(options: Namespace) -> ExitCode:
             with _explained(f"--summary {options.summary}"):
                 _append_summary(found, options.summary, options.fail_on)
         _say_of_history(found, options.fail_on)
+        if not options.json:
+            print(f"\n{verdict_line(found, options.fail_on)}")
         return exit_code_of(found, options.fail_on)
 
 
@@ -142,12 +145,11 @@ def _link(environ: Mapping[str, str]) -> str | None:
 
 
 def _print(found: Report, options: Namespace) -> None:
-    print(report_table(found))
+    print(report_table(found, terminal_width()))
     for entry in found.left_out:
         print(one_line(f"{entry.pair} is not run: {entry.reason}"))
     if found.history:
         _print_changed(found.history, options)
-    print(f"\n{verdict_line(found, options.fail_on)}")
     for line in _problem_lines(found):
         print(one_line(line), file=sys.stderr)
 

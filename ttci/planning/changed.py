@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,11 +84,7 @@ class ChangedPairs:
         """Whether anything that decides on the results of `pair` has changed."""
         if not self.changes.files:
             return False
-        return (
-            self._is_entry_changed(pair)
-            or self._are_requirements_changed(pair.device)
-            or self._is_source_changed(self.manifest.source(pair.model))
-        )
+        return self._is_entry_changed(pair) or self._are_files_changed(pair)
 
     @cached_property
     def _before(self) -> Mapping[str, Any] | None:
@@ -109,20 +105,8 @@ class ChangedPairs:
         before = self._before
         return before is not None and _entries(before, pair) != _entries(self._now, pair)
 
-    def _are_requirements_changed(self, device: str) -> bool:
-        lines, folder = self.manifest.requirements(device), self.manifest.folder.resolve()
-        packages = [place / "pyproject.toml" for place in local_packages(lines, folder)]
-        files = {path.resolve() for path in (*files_named(lines, folder), *packages)}
-        return not files.isdisjoint(self.changes.files)
-
-    def _is_source_changed(self, source: Source) -> bool:
-        folders = repository_of(source)
-        file = source.file or module_file(str(source.module), folders)
-        if file is None:  # an installed package's: it is of no file of this repository
-            return False
-        own = own_folder(source)
-        path = [own, *folders] if own else folders
-        files = {found.resolve() for found in imports_of(file.resolve(), path).files}
+    def _are_files_changed(self, pair: Pair) -> bool:
+        files = files_of(self.manifest, pair)
         return not files.isdisjoint(self.changes.files) or self._has_lost_an_import(files)
 
     def _has_lost_an_import(self, files: Iterable[Path]) -> bool:
@@ -139,6 +123,30 @@ class ChangedPairs:
         """The names of modules whose files are no longer there."""
         gone = [path for path in self.changes.files if path.suffix == ".py" and not path.exists()]
         return {path.parent.name if path.stem == "__init__" else path.stem for path in gone}
+
+
+def files_of(manifest: Manifest, pair: Pair) -> set[Path]:
+    """The files of the repository that the results of a pair depend on, beside the manifest itself.
+
+    They are the model's file, what it imports there, and what says which packages it needs.
+    """
+    return {*_source_files(manifest.source(pair.model)), *_requirement_files(manifest, pair.device)}
+
+
+def _requirement_files(manifest: Manifest, device: str) -> Iterator[Path]:
+    lines, folder = manifest.requirements(device), manifest.folder.resolve()
+    yield from (path.resolve() for path in files_named(lines, folder))
+    yield from (place.resolve() / "pyproject.toml" for place in local_packages(lines, folder))
+
+
+def _source_files(source: Source) -> Iterator[Path]:
+    folders = repository_of(source)
+    file = source.file or module_file(str(source.module), folders)
+    if file is None:  # an installed package's: it is of no file of this repository
+        return
+    own = own_folder(source)
+    path = [own, *folders] if own else folders
+    yield from (found.resolve() for found in imports_of(file.resolve(), path).files)
 
 
 def _entries(data: Mapping[str, Any], pair: Pair) -> list[Any]:

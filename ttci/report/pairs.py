@@ -16,12 +16,17 @@ _SHOWN_WHERE_ANY = (Verdict.NO_MEASUREMENT, Verdict.REPORT_ONLY)
 _ALWAYS_SHOWN_OF_HISTORY = (Drift.SAME, Drift.SLOWER, Drift.FASTER)
 
 
-def pair_table(runs: Sequence[Run]) -> str:
-    """One line a pair: outcomes of its checks, verdicts of its targets, time."""
-    return report_table(Report(tuple(PairReport(run.pair, run=run) for run in runs)))
+def report_of(runs: Iterable[Run]) -> Report:
+    """A report of runs alone, of which no file is missing."""
+    return Report(tuple(PairReport(run.pair, run=run) for run in runs))
 
 
-def report_table(report: Report) -> str:
+def pair_table(runs: Sequence[Run], width: int | None = None) -> str:
+    """One line a pair: outcomes of its checks, verdicts of its targets, time; as wide as it is where None."""
+    return report_table(report_of(runs), width)
+
+
+def report_table(report: Report, width: int | None = None) -> str:
     """As `pair_table`; what is missing of a pair counts as an outcome.
 
     Where something was compared with a history, how it stands against that; what is suspected
@@ -32,7 +37,7 @@ def report_table(report: Report) -> str:
     drifts = _drifts(report.history) if report.history else {}
     words = _drift_words(drifts) if drifts else ()
     header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), *words, "seconds")
-    return align([header, *(_row(entry, verdicts, words, drifts) for entry in report.pairs)])
+    return align([header, *(_row(entry, verdicts, words, drifts) for entry in report.pairs)], width)
 
 
 def _drifts(view: HistoryView) -> dict[str, Counter[str]]:

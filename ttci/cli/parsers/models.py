@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ttci.cli import init as init_command
@@ -16,7 +17,9 @@ from ttci.cli.parsers.shared import (
     add_choice,
     add_history_source,
     add_json,
+    add_models,
     command,
+    described,
     positive,
 )
 
@@ -24,7 +27,7 @@ from ttci.cli.parsers.shared import (
 def add_init(subparsers: Subparsers) -> None:
     """``ttci init``."""
     what = "begin here: write the manifest, the noxfile and the workflow, and change nothing that is there"
-    init = subparsers.add_parser("init", help=what, description=f"{what[0].upper()}{what[1:]}.")
+    init = described(subparsers, "init", what)
     init.add_argument(
         "source",
         nargs="?",
@@ -39,7 +42,7 @@ def add_list(subparsers: Subparsers) -> None:
     """``ttci list``."""
     what = "what is tested, on what, against which targets"
     list_models = command(subparsers, "list", what, listing.list_models)
-    list_models.add_argument("models", nargs="*", metavar="MODEL")
+    add_models(list_models)
     list_models.add_argument(
         "--tests", action="store_true", help="import the models and list their tests too"
     )
@@ -50,33 +53,57 @@ def add_check(subparsers: Subparsers) -> None:
     """``ttci check``."""
     what = "import the models and check every declaration"
     check = command(subparsers, "check", what, listing.check)
-    check.add_argument("models", nargs="*", metavar="MODEL")
+    add_models(check)
 
 
 def add_run(subparsers: Subparsers) -> None:
     """``ttci run``."""
     what = "run pairs here; arguments after -- go to pytest"
     run = command(subparsers, "run", what, run_command.run)
-    add_choice(run)
+    _add_running(run)
     add_changed(run)
     run.add_argument("--failed", action="store_true", help="only pairs that were not well when they ran last")
-    run.add_argument(
-        "--report-dir",
-        type=Path,
-        metavar="DIR",
-        help=f"where the files of each pair go; default: {REPORTS} beside the manifest",
-    )
-    run.add_argument(
-        "--isolated",
-        action="store_true",
-        help="run each pair in the environment that nox would make for it, made where it is not there",
-    )
     run.add_argument(
         "--confirm",
         action="store_true",
         help="rerun what looks slower than its history before it is called so",
     )
     add_history_source(run, ELSE_OFF)
+
+
+def add_watch(subparsers: Subparsers) -> None:
+    """``ttci watch``."""
+    what = "run pairs here, and again after each change of their files; arguments after -- go to pytest"
+    watch = command(subparsers, "watch", what, _watch)
+    _add_running(watch)
+    watch.set_defaults(changed=None, failed=False, confirm=False, history=None, default_branch=None)
+
+
+def _watch(options: Namespace) -> int:
+    from ttci.cli.watch import watch
+
+    return watch(options)
+
+
+def _add_running(parser: ArgumentParser) -> None:
+    """What every command takes that runs pairs."""
+    add_choice(parser)
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-q", "--quiet", action="store_true", help="print how each pair ended, and not what pytest prints"
+    )
+    loudness.add_argument("-v", "--verbose", action="store_true", help="print more of what fails: pytest -vv")
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run each pair in the environment that nox would make for it, made where it is not there",
+    )
+    parser.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"where the files of each pair go; default: {REPORTS} beside the manifest",
+    )
 
 
 def add_plan(subparsers: Subparsers) -> None:

@@ -49,6 +49,12 @@ def add_report(subparsers: Subparsers) -> None:
     add_json(report)
 
 
+def add_open(subparsers: Subparsers) -> None:
+    """``ttci open``."""
+    what = "open the report in a browser"
+    add_folders(command(subparsers, "open", what, _open))
+
+
 def add_comment(subparsers: Subparsers) -> None:
     """``ttci comment``."""
     what = "the Markdown of one comment on a pull request; it begins with a mark to find that by"
@@ -70,7 +76,7 @@ def add_export(subparsers: Subparsers) -> None:
     what = "the results of pairs in a format of other tools"
     export = command(subparsers, "export", what, _export)
     add_folders(export)
-    export.add_argument("--format", choices=FORMATS, required=True)
+    export.add_argument("--format", choices=FORMATS, required=True, help="of the tool that reads it")
     export.add_argument(
         "-o",
         "--output",
@@ -129,3 +135,9 @@ def _export(options: argparse.Namespace) -> ExitCode:
     from ttci.cli import report as report_command
 
     return report_command.export(options)
+
+
+def _open(options: argparse.Namespace) -> ExitCode:
+    from ttci.cli.open import open_report
+
+    return open_report(options)
