@@ -65,7 +65,7 @@ def _find_manifest(options: argparse.Namespace) -> None:
         options.report_dir = options.report_dir or reports
     if "folders" in options:
         options.folders = options.folders or [reports]
-    options.reports = reports
+    options.default_reports = reports
 
 
 def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -67,7 +67,7 @@ def find_candidates(options: Namespace, choice: Choice) -> Found:
 
 
 def _in_reports(options: Namespace, choice: Choice) -> Found:
-    folders = choice.folders or (options.reports,)
+    folders = choice.folders or (options.default_reports,)
     runs, problems = _runs_below(folders, choice)
     _say(problem.text for problem in problems)
     source = ", ".join(map(str, folders))
