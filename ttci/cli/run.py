@@ -18,6 +18,7 @@ from ttci.text.terminal import terminal_width
 if TYPE_CHECKING:
     from ttci.cli.confirm import Confirming
     from ttci.results import Run
+    from ttci.runner.result_cache import Wanted
     from ttci.runner.settings import RunnerSettings
 
 
@@ -39,20 +40,36 @@ def run(options: Namespace) -> ExitCode:
 def _run_pairs(manifest: Manifest, jobs: Plan, options: Namespace) -> list[ExitCode]:
     """Run the pairs that are here, and confirm what looks slower where that is asked for."""
     from ttci.planning.begin import begin
-    from ttci.runner.pair import run_pair
+    from ttci.runner.result_cache import Wanted
 
     begin(options.report_dir, jobs, options.devices)
     confirming = _confirming(options)
     settings = {job.pair: _settings(manifest, job, options) for job in jobs.here}
     pytest_args = [*(["-vv"] if options.verbose else []), *options.pytest_args]
     codes = [
-        run_pair(manifest, pair, options.report_dir, pytest_args, settings=own)
+        _run_or_take(Wanted(manifest, pair, pytest_args, own.python), own, options)
         for pair, own in settings.items()
     ]
     if confirming:
         for pair, own in settings.items():
             confirming.confirm(manifest, pair, options.report_dir, own)
     return codes
+
+
+def _run_or_take(wanted: Wanted, settings: RunnerSettings, options: Namespace) -> ExitCode:
+    """Run a pair; with --cached, take its results from the cache where nothing of it has changed."""
+    from ttci.artifacts.pair_folder import PairFolder
+    from ttci.runner.pair import run_pair
+    from ttci.runner.result_cache import ResultCache
+
+    pair, folder = wanted.pair, PairFolder(options.report_dir / str(wanted.pair))
+    if options.cached and ResultCache().take(wanted, folder):
+        print(f"{pair}: cached, for nothing of it has changed since it was well")
+        return ExitCode.OK
+    code = run_pair(wanted.manifest, pair, options.report_dir, wanted.pytest_args, settings=settings)
+    if options.cached and code is ExitCode.OK:
+        ResultCache().keep(wanted, folder)
+    return code
 
 
 def _settings(manifest: Manifest, job: Job, options: Namespace) -> RunnerSettings:

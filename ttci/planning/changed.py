@@ -125,6 +125,11 @@ class ChangedPairs:
         return {path.parent.name if path.stem == "__init__" else path.stem for path in gone}
 
 
+def entries_of(manifest: Manifest, pair: Pair) -> list[Any]:
+    """What of the manifest decides on the results of a pair."""
+    return _entries(tomli.loads(manifest.text), pair)
+
+
 def files_of(manifest: Manifest, pair: Pair) -> set[Path]:
     """The files of the repository that the results of a pair depend on, beside the manifest itself.
 

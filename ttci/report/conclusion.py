@@ -45,6 +45,8 @@ def counts_text(report: Report) -> str:
     pairs = len({entry.pair for entry in report.pairs})
     left_out = f", {len(report.left_out)} left out" if report.left_out else ""
     plural = "" if pairs == 1 else "s"
+    cached = sum(entry.is_cached for entry in report.pairs)
+    counted += [f"{cached:,} cached"] if cached else []
     return f"{pairs:,} pair{plural}{left_out}; {', '.join(counted)}"
 
 

@@ -36,8 +36,10 @@ def report_table(report: Report, width: int | None = None) -> str:
     verdicts = (*_ALWAYS_SHOWN, *(verdict for verdict in _SHOWN_WHERE_ANY if verdict in present))
     drifts = _drifts(report.history) if report.history else {}
     words = _drift_words(drifts) if drifts else ()
-    header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), *words, "seconds")
-    return align([header, *(_row(entry, verdicts, words, drifts) for entry in report.pairs)], width)
+    cached = ("cached",) if any(entry.is_cached for entry in report.pairs) else ()
+    header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), *words, *cached, "seconds")
+    rows = (_row(entry, verdicts, words, drifts) for entry in report.pairs)
+    return align([header, *(row if cached else (*row[:-2], row[-1]) for row in rows)], width)
 
 
 def _drifts(view: HistoryView) -> dict[str, Counter[str]]:
@@ -69,6 +71,7 @@ def _row(
         *(str(outcomes[outcome]) for outcome in Outcome),
         *(str(reached[verdict]) for verdict in verdicts),
         *(str(drifted[word]) for word in drift_words),
+        "yes" if entry.is_cached else "-",
         f"{sum(result.seconds for result in entry.results):.1f}",
     )
 

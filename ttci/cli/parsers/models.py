@@ -64,6 +64,11 @@ def add_run(subparsers: Subparsers) -> None:
     add_changed(run)
     run.add_argument("--failed", action="store_true", help="only pairs that were not well when they ran last")
     run.add_argument(
+        "--cached",
+        action="store_true",
+        help="take the results of pairs of which nothing has changed since they were well from the cache",
+    )
+    run.add_argument(
         "--confirm",
         action="store_true",
         help="rerun what looks slower than its history before it is called so",
@@ -76,7 +81,9 @@ def add_watch(subparsers: Subparsers) -> None:
     what = "run pairs here, and again after each change of their files; arguments after -- go to pytest"
     watch = command(subparsers, "watch", what, _watch)
     _add_running(watch)
-    watch.set_defaults(changed=None, failed=False, confirm=False, history=None, default_branch=None)
+    watch.set_defaults(
+        changed=None, failed=False, cached=False, confirm=False, history=None, default_branch=None
+    )
 
 
 def _watch(options: Namespace) -> int:
