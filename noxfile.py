@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -81,6 +82,18 @@ def types(session: nox.Session) -> None:
     """Check the types, strictly."""
     session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "types"))
     session.run("mypy", "ttci", "models", "tests", "benchmarks", "noxfile.py", *session.posargs)
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build what a release publishes into dist/, and check it."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "dist"))
+    folder = ROOT / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder), str(ROOT))
+    built = sorted(map(str, folder.iterdir()))
+    session.run("twine", "check", "--strict", *built)
+    session.run("check-wheel-contents", *(name for name in built if name.endswith(".whl")))
 
 
 @nox.session(venv_backend=WITH_TORCH)

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.node import install_node_packages
+
 pytest_plugins = ["pytester"]
 
 # Tiny modules: what a run costs is the import of torch.
@@ -165,6 +167,12 @@ def _needs_torch() -> None:
 @pytest.fixture(scope="session")
 def _needs_node() -> None:
     """Keep a test out of the quick lane, which has no Node."""
+
+
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory: pytest.TempPathFactory, _needs_node: None) -> Path:
+    """A folder with the scripts of `tests/github` and the packages that they need."""
+    return install_node_packages(tmp_path_factory.mktemp("node"))
 
 
 @pytest.fixture(scope="session")

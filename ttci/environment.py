@@ -63,6 +63,19 @@ def own_requirement(extra: str) -> list[str]:
     return [f"ttci[{extra}] @ {url}"]
 
 
+def machine_facts() -> dict[str, str]:
+    """The processor, the cores that this process may use, and the memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    facts = {"cpu": _cpu_model(), "cores": str(cores)}
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return facts
+    kibibytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+    total, free = (kibibytes.get(name, 0) * 1024 / 1e9 for name in ("MemTotal", "MemAvailable"))
+    return facts | {"memory": f"{total:.1f} GB, {free:.1f} GB of it free"}
+
+
 def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

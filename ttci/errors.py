@@ -24,6 +24,15 @@ class ExitCode(IntEnum):
     NOTHING_MATCHED = 5
 
 
+VERDICTS = {  # what an exit code is called
+    ExitCode.OK: "passed",
+    ExitCode.FAILED: "failed",
+    ExitCode.BAD_INPUT: "wrong-input",
+    ExitCode.UNAVAILABLE: "unavailable",
+    ExitCode.MACHINERY: "error",
+    ExitCode.NOTHING_MATCHED: "nothing-matched",
+}
+
 INTERRUPTED = 130  # what an interrupted command ends with: 128 + SIGINT, as shells have it
 
 _WORST_FIRST = (

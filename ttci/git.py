@@ -119,8 +119,13 @@ def trusting(folder: Path) -> list[str]:
     Where it is told the repository it looks for none, and so asks not who owns it: in every version,
     while ``safe.directory`` counts on the command line from 2.38 on only.
     """
-    top = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
+    top = repository_above(folder)
     return [f"--git-dir={top / '.git'}", f"--work-tree={top}"] if top else []
+
+
+def repository_above(folder: Path) -> Path | None:
+    """The root of the repository that holds an absolute `folder`; None where none does."""
+    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
 
 
 def without_secrets(text: str, settings: Settings = ()) -> str:

@@ -21,6 +21,7 @@ from ttci.errors import TtciError
 from ttci.manifest import DEFAULT_PATH, Manifest, load_manifest
 from ttci.manifest.identity import model_and_device
 from ttci.planning.begin import begin
+from ttci.planning.narrowed import narrowed
 from ttci.planning.plan import Job, Plan, plan
 from ttci.runner.environments import PairEnvironment
 
@@ -71,7 +72,9 @@ def _queue_pairs(session: nox.Session, path: Path) -> None:
     for job in jobs.here:
         session.notify(f"pair({job.pair})", pytest_args)
     absent = [job for job in jobs.jobs if job.missing]
-    if not jobs.here or (devices and absent):
+    if not jobs.jobs:
+        session.log("nothing is run: every chosen pair is unchanged, or was well when it ran last")
+    elif not jobs.here or (devices and absent):
         session.error("not available: " + "; ".join(f"{job.pair}: {job.missing}" for job in absent))
 
 
@@ -81,8 +84,11 @@ def _chosen(manifest: Manifest, arguments: list[str]) -> tuple[Plan, list[str], 
     parser = argparse.ArgumentParser("nox -s models --", allow_abbrev=False)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--device", action="append", default=[], dest="devices", metavar="NAME")
+    parser.add_argument("--changed", nargs="?", const="", metavar="BASE")
+    parser.add_argument("--failed", action="store_true")
     options = parser.parse_intermixed_args(arguments[:position])
     jobs = plan(manifest, options.models, options.devices)
+    jobs = narrowed(jobs, manifest, _REPORTS, changed=options.changed, failed=options.failed)
     return jobs, options.devices, arguments[position + 1 :]
 
 

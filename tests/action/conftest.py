@@ -10,9 +10,9 @@ from tests.action.github_expressions import Expressions
 
 
 @pytest.fixture(scope="session")
-def expressions(tmp_path_factory: pytest.TempPathFactory, _needs_node: None) -> Expressions:
+def expressions(node_folder: Path) -> Expressions:
     """GitHub's own library of workflow expressions."""
-    return Expressions.install(tmp_path_factory.mktemp("expressions"))
+    return Expressions(node_folder)
 
 
 @pytest.fixture(scope="session")

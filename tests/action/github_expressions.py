@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.absent import absent
-from tests.root import ROOT
-
-SCRIPTS = ROOT / "tests" / "github"
 _IN_TEXT = re.compile(r"\$\{\{((?:'(?:[^']|'')*'|[^'])*?)\}\}", re.DOTALL)
 _HAS_STATUS = re.compile(r"\b(success|failure|cancelled|always)\(\)")
 
 
 @dataclass(frozen=True)
 class Expressions:
-    """The library, installed in a folder."""
+    """The library, installed in a folder with the scripts that use it."""
 
     folder: Path
-
-    @classmethod
-    def install(cls, folder: Path) -> Expressions:
-        """Install it as its lock file says."""
-        if shutil.which("npm") is None:
-            absent("the action is tested with Node.js 20 or newer and npm, from nodejs.org")
-        for name in ("package.json", "package-lock.json", "evaluate.mjs"):
-            shutil.copy(SCRIPTS / name, folder)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr
-        return cls(folder)
 
     def evaluate(self, expressions: list[str], context: dict[str, Any], status: str = "success") -> list[Any]:
         """What each expression is, as text and as a truth."""

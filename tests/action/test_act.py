@@ -15,16 +15,30 @@ from tests.repositories import git
 
 PAGE = "how-to/github.md"
 MODEL = """
+from tiny_parts import DIM
 from torch import nn
 from ttci.testing import TestableModule, TestConfig
 
 
 class Tiny(TestableModule):
     def get_test_configs(self):
-        config = TestConfig("layer", (1, 4, 8), test_cases=["memory", "performance"])
-        return {"layer": (nn.Linear(8, 8), config)}
+        config = TestConfig("layer", (1, 4, DIM), test_cases=["memory", "performance"])
+        return {"layer": (nn.Linear(DIM, DIM), config)}
+"""
+# What the model needs: nothing finds it where it is not installed.
+PARTS = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "tiny-parts"
+version = "1.0"
 """
 MANIFEST = """\
+[environment]
+requirements = ["./parts"]
+
 [devices.cpu]
 backend = "torch"
 measure-seconds = 0.05
@@ -41,7 +55,7 @@ devices = ["cpu"]
 memory_mb = 1e-6
 """
 MISSED = (
-    "::error file=models_manifest.toml,line=14,title=large@cpu/layer[memory]::memory_mb missed its target"
+    "::error file=models_manifest.toml,line=17,title=large@cpu/layer[memory]::memory_mb missed its target"
 )
 GREEN = {
     "verdict": "passed",
@@ -94,7 +108,13 @@ def fan_out() -> str:
 def run(act: Act, folder: Path, workflow: str) -> Ran:
     """Run a workflow in a repository of a user."""
     repository = folder / "repository"
-    files = {"model.py": MODEL, "models_manifest.toml": MANIFEST, ".github/workflows/ci.yml": workflow}
+    files = {
+        "model.py": MODEL,
+        "models_manifest.toml": MANIFEST,
+        "parts/pyproject.toml": PARTS,
+        "parts/src/tiny_parts/__init__.py": "DIM = 8\n",
+        ".github/workflows/ci.yml": workflow,
+    }
     for name, text in files.items():
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
         (repository / name).write_text(text, encoding="utf-8")

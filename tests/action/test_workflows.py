@@ -54,6 +54,8 @@ MORE_THAN_READING = {
     ("nightly", "history"): {"contents": "write"},
     ("history", "add"): {"contents": "write"},
     ("pages", "deploy"): {"pages": "write", "id-token": "write"},
+    ("release", "publish"): {"id-token": "write"},
+    ("release", "release"): {"contents": "write"},
 }
 PIN = re.compile(r"uses: (?P<action>[\w-]+/[\w/-]+)@(?P<commit>[0-9a-f]{40}) # (?P<version>v\d+\.\d+\.\d+)\n")
 

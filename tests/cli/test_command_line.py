@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -221,7 +222,7 @@ def test_a_report_never_forgets_a_device_that_was_asked_for_and_is_not_here() ->
         ([], "the following arguments are required: COMMAND"),
         (["lst"], "invalid choice: 'lst'"),
         (["list", "--jsn"], "unrecognized arguments: --jsn"),
-        (["list", "--", "-x"], "arguments after -- go to pytest, which only run starts"),
+        (["list", "--", "-x"], "arguments after -- go to pytest, which only run and watch start"),
     ],
 )
 def test_wrong_option_ends_with_2_and_the_usage(arguments: list[str], message: str) -> None:
@@ -287,6 +288,9 @@ def test_doctor_says_what_each_device_lacks() -> None:
     assert data["devices"]["cpu"] == "here"
     assert "/dev/tenstorrent" in data["devices"]["n150"]
     assert data["versions"]["ttci"] == __version__
+    assert data["machine"]["cores"].isdecimal()
+    assert re.fullmatch(r"[\d.]+ GB, [\d.]+ GB of it free", data["machine"]["memory"])
+    assert data["machine"]["bfloat16 products"].endswith(("native", "ttci computes them in float32"))
     assert {"torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist"} <= set(data["versions"])
     rows = [line.split() for line in ttci("doctor").stdout.splitlines()]
     assert ["cpu", "here"] in rows

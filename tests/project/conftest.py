@@ -18,7 +18,7 @@ from tests.root import ROOT
 
 @dataclass(frozen=True)
 class Installed:
-    """The wheel, and an environment with nothing but the wheel and what it asks for."""
+    """What a release consists of, and an environment with nothing but the wheel and what it asks for."""
 
     folder: Path
 
@@ -28,25 +28,40 @@ class Installed:
         return wheel
 
     @property
+    def sdist(self) -> Path:
+        [sdist] = self.folder.glob("*.tar.gz")
+        return sdist
+
+    @property
     def programs(self) -> Path:
         return self.folder / "environment" / "bin"
 
     def make(self) -> None:
         self.folder.mkdir()
-        build = ("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(self.folder), str(ROOT))
+        build = ("build", "--outdir", str(self.folder), str(ROOT))
         subprocess.run([sys.executable, "-m", *build], check=True)
         venv.create(self.folder / "environment", with_pip=True)
         subprocess.run([self.programs / "pip", "install", "--quiet", str(self.wheel)], check=True)
 
     def run(self, folder: Path, program: str, *arguments: str, **environment: str) -> str:
-        """What a program prints, which sees nothing of the environment that the tests run in."""
-        outer = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
-        command = [str(self.programs / program), *arguments]
-        done = subprocess.run(
-            command, cwd=folder, env=outer | environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        """What a program of the environment prints."""
+        return run(folder, self.programs / program, *arguments, **environment)
+
+
+def run(folder: Path, *command: str | Path, **environment: str) -> str:
+    """What a program prints, which sees nothing of the environment that the tests run in."""
+    outer = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=outer | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

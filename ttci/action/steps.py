@@ -20,11 +20,10 @@ from ttci.action.install import install_for
 from ttci.artifacts import names
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.plan_file import write_planned
-from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
+from ttci.errors import VERDICTS, ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
 from ttci.manifest import load_manifest
 from ttci.planning.packing import PackedJob, pack
 from ttci.planning.plan import Job
-from ttci.report.conclusion import VERDICTS
 from ttci.report.seconds import read_seconds
 
 _MOST_JOBS = 256  # of a matrix, as GitHub has it

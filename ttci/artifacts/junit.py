@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttci.artifacts import names
+from ttci.files import write_whole
 from ttci.results import Outcome, Result, Run
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def merge_junit(parts: Sequence[Path], path: Path) -> None:
     """Write the cases of `parts` as one ``<testsuite name="pytest">``, as pytest would have."""
     from junitparser import JUnitXml
 
-    suites = [suite for part in parts for suite in JUnitXml.fromfile(str(part))]
+    suites = [suite for part in parts for suite in JUnitXml.fromstring(part.read_bytes())]
     if suites:
         cases = [case for suite in suites for case in suite]
         _write(cases, path, suites[0].timestamp, suites[0].hostname)
@@ -41,7 +42,9 @@ def _write(cases: Iterable[TestCase], path: Path, timestamp: str, host: str) -> 
     suite.add_testcases(list(cases))
     document = JUnitXml("pytest tests")
     document.add_testsuite(suite)
-    document.write(str(path))
+    xml = document.tostring()  # type: ignore[no-untyped-call]
+    # By ourselves: junitparser writes with lxml where that is, which takes no path that is not UTF-8.
+    write_whole(path, [b'<?xml version="1.0" encoding="utf-8"?>\n', xml])
 
 
 def case_of(result: Result) -> TestCase:

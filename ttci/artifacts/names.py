@@ -10,6 +10,9 @@ AGAIN = "again"  # the folder of what is measured once more
 # Of many pairs: what was planned, beside their folders; and what a report says of them.
 PLAN = "plan.json"
 REPORT, PAGE, SUMMARY = "report.json", "report.html", "summary.md"
+# Of a report for GitLab, which suggests these names, and for Buildkite.
+CODE_QUALITY, METRICS = "gl-code-quality-report.json", "metrics.txt"
+BUILDKITE = "buildkite-annotation.md"
 # The file of every check in node ids of pytest and class names of JUnit, wherever ttci is installed.
 SUITE = "ttci/tests/test_checks.py"
 SUITE_MODULE = "ttci.tests.test_checks"

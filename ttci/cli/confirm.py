@@ -24,6 +24,7 @@ from ttci.report.drift_reasons import reason_text
 from ttci.results import Drift, Measurement, Result, Run, write_run
 from ttci.runner.child import Terminated
 from ttci.runner.pair import rerun
+from ttci.runner.settings import DEFAULT, RunnerSettings
 
 TIMES = 3
 
@@ -49,15 +50,17 @@ class Confirming:
             raise InputError("--confirm needs a history; name one with --history SOURCE")
         return cls(store, default_branch)
 
-    def confirm(self, manifest: Manifest, pair: Pair, report_dir: Path, python: Path | None = None) -> None:
+    def confirm(
+        self, manifest: Manifest, pair: Pair, report_dir: Path, settings: RunnerSettings = DEFAULT
+    ) -> None:
         """Rerun what looks slower, and say what became of it; a history that cannot be read is said.
 
-        `python` is that of the environment made for the pair, ours where None.
+        The checks run as they ran before, as `settings` says.
         """
         try:
             run = PairFolder(report_dir / str(pair)).read_run()
             if run is not None and run.finished is not None:
-                self._confirm(manifest, pair, report_dir, run, python)
+                self._confirm(manifest, pair, report_dir, run, settings)
         except (TtciError, OSError) as error:
             print(f"{pair}: not confirmed: {error}")
         except Exception as error:  # noqa: BLE001  # a bug in the judging of history is none of what was run
@@ -67,7 +70,7 @@ class Confirming:
             raise
 
     def _confirm(
-        self, manifest: Manifest, pair: Pair, report_dir: Path, run: Run, python: Path | None
+        self, manifest: Manifest, pair: Pair, report_dir: Path, run: Run, settings: RunnerSettings
     ) -> None:
         view = self._view(manifest, run)
         doubtful = [entry for entry in view.series if _is_doubtful(entry)]
@@ -78,7 +81,7 @@ class Confirming:
             return
         identities = sorted({entry.series.identity for entry in doubtful})
         print(f"{pair}: {len(identities)} checks look slower than their history; each is rerun {TIMES} times")
-        measured = _values(rerun(manifest, pair, report_dir, identities, TIMES, python))
+        measured = _values(rerun(manifest, pair, report_dir, identities, TIMES, settings))
         with_reruns = run.model_copy(
             update={"results": tuple(_with_reruns(result, identities, measured) for result in run.results)}
         )

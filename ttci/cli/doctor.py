@@ -18,6 +18,7 @@ from ttci.manifest import (
 )
 from ttci.planning.needs import Need, needs
 from ttci.text.table import align
+from ttci.text.terminal import terminal_width
 
 
 def doctor(options: Namespace) -> ExitCode:
@@ -30,14 +31,28 @@ def doctor(options: Namespace) -> ExitCode:
     packages = ("torch", "ttnn", "pytest", "pytest-benchmark", "pytest-xdist")
     versions = {"ttci": __version__, "python": platform.python_version()}
     versions |= {package: installed_version(package) or "not installed" for package in packages}
+    machine = _machine()
     versions |= {"sfpi": str(sfpi_state())} | {f"ttsim {chip}": str(ttsim_state(chip)) for chip in CHIPS}
     lacks = {name: needs(entry) for name, entry in _devices(options.manifest).items()}
     if options.json:
-        print(json.dumps(_doctor_as_json(versions, lacks), indent=2))
+        print(json.dumps(_doctor_as_json(versions, machine, lacks), indent=2))
         return ExitCode.OK
     rows = [row for name, lacking in lacks.items() for row in _doctor_rows(name, lacking)]
-    print(align([*versions.items()]) + "\n\n" + align([("device", "state"), *rows]))
+    tables = [[*versions.items()], [*machine.items()], [("device", "state"), *rows]]
+    print("\n\n".join(align(table, terminal_width()) for table in tables))
     return ExitCode.OK
+
+
+def _machine() -> dict[str, str]:
+    """How fast this machine is for what ttci does on it."""
+    from ttci.environment import machine_facts
+
+    facts = machine_facts()
+    try:
+        from ttci.devices.speed import speed_text
+    except ModuleNotFoundError:
+        return facts | {"products": "not known without torch"}
+    return facts | speed_text()
 
 
 def _doctor_rows(name: str, lacking: Sequence[Need]) -> list[tuple[str, str]]:
@@ -46,9 +61,12 @@ def _doctor_rows(name: str, lacking: Sequence[Need]) -> list[tuple[str, str]]:
     return [(name if index == 0 else "", state) for index, state in enumerate(states)]
 
 
-def _doctor_as_json(versions: Mapping[str, str], lacks: Mapping[str, Sequence[Need]]) -> dict[str, Any]:
+def _doctor_as_json(
+    versions: Mapping[str, str], machine: Mapping[str, str], lacks: Mapping[str, Sequence[Need]]
+) -> dict[str, Any]:
     return {
         "versions": versions,
+        "machine": machine,
         "devices": {name: "; ".join(map(str, lacking)) or "here" for name, lacking in lacks.items()},
         "needs": {
             name: [{"what": need.what, "command": need.command} for need in lacking]

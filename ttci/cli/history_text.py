@@ -15,6 +15,7 @@ from ttci.history.series import SHORT_COMMIT, Point, Series
 from ttci.report.drift_reasons import reason_text, statistics_texts
 from ttci.text.one_line import one_line
 from ttci.text.table import align
+from ttci.text.terminal import terminal_width
 
 _MOST_CELL = 200  # characters; what stands in one comes from files
 
@@ -204,4 +205,4 @@ def _minute(time: datetime) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    return align([[one_line(cell, _MOST_CELL) for cell in row] for row in rows])
+    return align([[one_line(cell, _MOST_CELL) for cell in row] for row in rows], terminal_width())

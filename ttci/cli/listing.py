@@ -18,6 +18,7 @@ from ttci.manifest import (
 )
 from ttci.planning.plan import missing_by_device
 from ttci.text.table import align
+from ttci.text.terminal import terminal_width
 
 if TYPE_CHECKING:
     from ttci.testing.config import ModuleTest
@@ -33,10 +34,10 @@ def list_models(options: Namespace) -> ExitCode:
         return ExitCode.OK
     lacks = missing_by_device(manifest)
     rows = [_pair_row(manifest, pair, lacks[pair.device]) for pair in pairs]
-    print(align([("pair", "backend", "here", "source"), *rows]))
+    print(align([("pair", "backend", "here", "source"), *rows], terminal_width()))
     targets = [row for pair in pairs for row in _target_rows(manifest, pair)]
     if targets:
-        print("\n" + align([("target of", "test", "metric", "value"), *targets]))
+        print("\n" + align([("target of", "test", "metric", "value"), *targets], terminal_width()))
     for model, declared in tests.items():
         print(
             f"\n{model}\n"

@@ -7,11 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from ttci.cli import arguments as command_line
-from ttci.cli import run as run_command
+from ttci.cli.completion import complete
+from ttci.cli.parsers.shared import REPORTS
 from ttci.errors import INTERRUPTED, ExitCode, TtciError
 from ttci.files import print_any_text
+from ttci.manifest import nearest_manifest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,11 +42,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     own, pytest_args = _split_at_dashes(arguments)
     parser = command_line.parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could follow
+        complete(parser)
     options = parser.parse_args(own)
-    if pytest_args and options.command is not run_command.run:
-        parser.error("arguments after -- go to pytest, which only run starts")
+    if pytest_args and "verbose" not in options:
+        parser.error("arguments after -- go to pytest, which only run and watch start")
     options.pytest_args = pytest_args
+    _find_manifest(options)
     return options
+
+
+def _find_manifest(options: argparse.Namespace) -> None:
+    """Set what was left out: the nearest manifest, and the reports beside it."""
+    if "manifest" not in options:
+        return
+    folder = Path()
+    if options.manifest is None:
+        options.manifest = nearest_manifest()
+        folder = options.manifest.parent
+    reports = folder / REPORTS
+    if "report_dir" in options:
+        options.report_dir = options.report_dir or reports
+    if "folders" in options:
+        options.folders = options.folders or [reports]
+    options.default_reports = reports
 
 
 def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -23,8 +23,6 @@ from ttci.targets.choice import Choice
 from ttci.targets.levels import Level, level_of_history
 from ttci.text.one_line import one_line
 
-DEFAULT_FOLDER = Path("reports")
-
 
 @dataclass(frozen=True)
 class Found:
@@ -69,7 +67,7 @@ def find_candidates(options: Namespace, choice: Choice) -> Found:
 
 
 def _in_reports(options: Namespace, choice: Choice) -> Found:
-    folders = choice.folders or (DEFAULT_FOLDER,)
+    folders = choice.folders or (options.default_reports,)
     runs, problems = _runs_below(folders, choice)
     _say(problem.text for problem in problems)
     source = ", ".join(map(str, folders))

@@ -11,13 +11,18 @@ from ttci.errors import ExitCode, InputError
 from ttci.manifest import (
     load_manifest,
 )
+from ttci.planning.narrowed import only_changed
 from ttci.planning.plan import Plan, plan
 from ttci.text.table import align
+from ttci.text.terminal import terminal_width
 
 
 def plan_jobs(options: Namespace) -> ExitCode:
     """Print the jobs of a choice: for a person, or as a GitHub Actions matrix."""
-    jobs = plan(load_manifest(options.manifest), options.models, options.devices)
+    manifest = load_manifest(options.manifest)
+    jobs = plan(manifest, options.models, options.devices)
+    if options.changed is not None:
+        jobs = only_changed(jobs, manifest, options.changed or None)
     if (options.max_jobs and not options.json) or (options.seconds and not options.max_jobs):
         raise InputError("--seconds goes with --max-jobs, and that with --json: they shape a matrix")
     if options.json:
@@ -33,7 +38,7 @@ def plan_jobs(options: Namespace) -> ExitCode:
         )
         for job in jobs.jobs
     ]
-    print(align([("pair", "environment", "runs on", "time-out", "here"), *rows]))
+    print(align([("pair", "environment", "runs on", "time-out", "here"), *rows], terminal_width()))
     print_left_out(jobs.left_out)
     return ExitCode.OK
 

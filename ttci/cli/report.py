@@ -1,13 +1,14 @@
-"""``ttci report`` and ``ttci export``: what they read, print and write."""
+"""``ttci report``, ``ttci comment`` and ``ttci export``: what they read, print and write."""
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,43 +16,59 @@ from ttci.artifacts import names
 from ttci.artifacts.find import is_pair_folder
 from ttci.drift.judgement import HistoryView
 from ttci.errors import ExitCode, InputError, NothingMatchedError
+from ttci.export.buildkite import annotate_command
+from ttci.export.gitlab import code_quality, metric_lines
+from ttci.export.points import points
 from ttci.export.write import export_report
 from ttci.files import write_whole
+from ttci.git import repository_above
 from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
 from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, verdict_line
 from ttci.report.drift_text import changed_lines, note_lines
-from ttci.report.findings import findings
+from ttci.report.findings import Place, findings
 from ttci.report.html.report import write_html
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
 from ttci.report.pairs import report_table
 from ttci.report.read_history import with_history
+from ttci.report.summary.comment import render_comment
 from ttci.report.summary.job import MOST_BYTES, render_summary
 from ttci.text.one_line import one_line
+from ttci.text.terminal import terminal_width
 
 
 def report(options: Namespace) -> ExitCode:
     """Judge the pairs below the given folders; print a table, write the files, mark the pull request."""
+    if options.annotations and options.format != "github":
+        raise InputError(f"--annotations: --format {options.format} has none; they are GitHub's")
     with _no_garbage_collection():
-        found = _collected(options.folders, options.plan)
-        found = with_history(found, options.history, options.default_branch, options.manifest)
+        found = _judged(options)
         out = options.out or _default_out(options.folders[0])
         with _explained(f"--out {out}"):
             found = _write_files(found, out, options.fail_on)
+            said = list(_write_for_service(found, out, options))
         if options.json:
             sys.stdout.writelines(encode_report(found, options.fail_on))
         else:
             _print(found, options)
-        if options.annotations:
-            stream = sys.stderr if options.json else sys.stdout  # the runner reads both
-            lines = annotation_lines(findings(found), options.fail_on)
-            stream.writelines(f"{line}\n" for line in lines)
+        stream = sys.stderr if options.json else sys.stdout  # GitHub's runner reads both
+        stream.writelines(f"{line}\n" for line in said)
         if options.summary:
             with _explained(f"--summary {options.summary}"):
                 _append_summary(found, options.summary, options.fail_on)
         _say_of_history(found, options.fail_on)
+        if not options.json:
+            print(f"\n{verdict_line(found, options.fail_on)}")
         return exit_code_of(found, options.fail_on)
+
+
+def comment(options: Namespace) -> ExitCode:
+    """Print the comment on a pull request; it is well where there is one, whatever it says."""
+    with _no_garbage_collection():
+        found = _judged(options)
+        sys.stdout.write(render_comment(found, options.name, _link(os.environ), options.fail_on))
+    return ExitCode.OK
 
 
 def export(options: Namespace) -> ExitCode:
@@ -65,6 +82,12 @@ def export(options: Namespace) -> ExitCode:
         print(one_line(line), file=sys.stderr)
     is_whole = not found.problems and not any(entry.problems for entry in found.pairs)
     return ExitCode.OK if is_whole else ExitCode.MACHINERY
+
+
+def _judged(options: Namespace) -> Report:
+    """What the folders hold, beside its history."""
+    found = _collected(options.folders, options.plan)
+    return with_history(found, options.history, options.default_branch, options.manifest)
 
 
 def _collected(folders: list[Path], plan: Path | None) -> Report:
@@ -93,13 +116,40 @@ def _write_files(found: Report, out: Path, fail_on: str) -> Report:
     return found
 
 
+def _write_for_service(found: Report, out: Path, options: Namespace) -> Iterator[str]:
+    """Write what the service reads beside those files; the lines that it or its user reads in the output."""
+    if options.format == "gitlab":
+        entries = code_quality(findings(found), _manifest_place(options.manifest), options.fail_on)
+        write_whole(out / names.CODE_QUALITY, [json.dumps(entries, indent=2), "\n"])
+        write_whole(out / names.METRICS, metric_lines(points(found)))
+    elif options.format == "buildkite":
+        write_whole(out / names.BUILDKITE, [render_summary(found, fail_on=options.fail_on)])
+        yield annotate_command(found, out / names.BUILDKITE, options.fail_on)
+    elif options.annotations or (options.annotations is None and os.environ.get("GITHUB_ACTIONS") == "true"):
+        yield from annotation_lines(findings(found), options.fail_on)
+
+
+def _manifest_place(manifest: Path) -> Place:
+    """The top of the manifest, by its path in the repository."""
+    path = manifest.absolute()
+    root = repository_above(Path.cwd()) or Path.cwd()
+    return Place(path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name, 1)
+
+
+def _link(environ: Mapping[str, str]) -> str | None:
+    """The address of the workflow's run that this is part of, if it is."""
+    server, repository, run = (
+        environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
+
+
 def _print(found: Report, options: Namespace) -> None:
-    print(report_table(found))
+    print(report_table(found, terminal_width()))
     for entry in found.left_out:
         print(one_line(f"{entry.pair} is not run: {entry.reason}"))
     if found.history:
         _print_changed(found.history, options)
-    print(f"\n{verdict_line(found, options.fail_on)}")
     for line in _problem_lines(found):
         print(one_line(line), file=sys.stderr)
 

@@ -9,49 +9,93 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttci.cli.listing import models_of, warn
-from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError, worst
+from ttci.errors import VERDICTS, ExitCode, InputError, NothingMatchedError, TtciError, worst
 from ttci.manifest import Manifest, Pair, load_manifest
-from ttci.planning.plan import Plan, plan
+from ttci.planning.narrowed import narrowed
+from ttci.planning.plan import Job, Plan, plan
+from ttci.text.terminal import terminal_width
 
 if TYPE_CHECKING:
     from ttci.cli.confirm import Confirming
     from ttci.results import Run
+    from ttci.runner.result_cache import Wanted
+    from ttci.runner.settings import RunnerSettings
 
 
 def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
-    from ttci.artifacts.pair_folder import PairFolder
-    from ttci.planning.begin import begin
-    from ttci.report.pairs import pair_table
-    from ttci.runner.pair import run_pair
-
     manifest = load_manifest(options.manifest)
-    jobs = plan(manifest, options.models, options.devices)
+    chosen = plan(manifest, options.models, options.devices)
+    jobs = narrowed(chosen, manifest, options.report_dir, changed=options.changed, failed=options.failed)
     _make_folder(options.report_dir)
     print_left_out(jobs.not_run_here)
+    if chosen.jobs and not jobs.jobs:
+        print("nothing is run: every chosen pair is unchanged, or was well when it ran last")
+        return ExitCode.OK
     warn(manifest.doubts(models_of(job.pair for job in jobs.here)))
+    codes = [*_run_pairs(manifest, jobs, options), *_absent(jobs, options.devices)]
+    return _summed_up(jobs, codes, options)
+
+
+def _run_pairs(manifest: Manifest, jobs: Plan, options: Namespace) -> list[ExitCode]:
+    """Run the pairs that are here, and confirm what looks slower where that is asked for."""
+    from ttci.planning.begin import begin
+    from ttci.runner.result_cache import Wanted
+
     begin(options.report_dir, jobs, options.devices)
     confirming = _confirming(options)
-    pythons = _pythons(manifest, jobs) if options.isolated else dict.fromkeys(job.pair for job in jobs.here)
+    settings = {job.pair: _settings(manifest, job, options) for job in jobs.here}
+    pytest_args = [*(["-vv"] if options.verbose else []), *options.pytest_args]
     codes = [
-        run_pair(manifest, job.pair, options.report_dir, options.pytest_args, python=pythons[job.pair])
-        for job in jobs.here
+        _run_or_take(Wanted(manifest, pair, pytest_args, own.python), own, options)
+        for pair, own in settings.items()
     ]
     if confirming:
-        for job in jobs.here:
-            confirming.confirm(manifest, job.pair, options.report_dir, pythons[job.pair])
-    files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
-    runs, unreadable = _read_runs(file for file in files if file.exists())
-    if runs:
-        print(f"\n{pair_table(runs)}")
-    return worst(codes + unreadable + _absent(jobs, options.devices))
+        for pair, own in settings.items():
+            confirming.confirm(manifest, pair, options.report_dir, own)
+    return codes
 
 
-def _pythons(manifest: Manifest, jobs: Plan) -> dict[Pair, Path | None]:
-    """The Python of each pair's environment, made before anything runs."""
+def _run_or_take(wanted: Wanted, settings: RunnerSettings, options: Namespace) -> ExitCode:
+    """Run a pair; with --cached, take its results from the cache where nothing of it has changed."""
+    from ttci.artifacts.pair_folder import PairFolder
+    from ttci.runner.pair import run_pair
+    from ttci.runner.result_cache import ResultCache
+
+    pair, folder = wanted.pair, PairFolder(options.report_dir / str(wanted.pair))
+    if options.cached and ResultCache().take(wanted, folder):
+        print(f"{pair}: cached, for nothing of it has changed since it was well")
+        return ExitCode.OK
+    code = run_pair(wanted.manifest, pair, options.report_dir, wanted.pytest_args, settings=settings)
+    if options.cached and code is ExitCode.OK:
+        ResultCache().keep(wanted, folder)
+    return code
+
+
+def _settings(manifest: Manifest, job: Job, options: Namespace) -> RunnerSettings:
+    """How a pair is run; its environment is made before anything runs."""
+    from ttci.runner.settings import RunnerSettings
+
+    if not options.isolated:
+        return RunnerSettings(is_quiet=options.quiet)
     from ttci.runner.environments import PairEnvironment
 
-    return {job.pair: PairEnvironment.of(manifest, job).make() for job in jobs.here}
+    return RunnerSettings(PairEnvironment.of(manifest, job).make(), options.quiet)
+
+
+def _summed_up(jobs: Plan, codes: list[ExitCode], options: Namespace) -> ExitCode:
+    """Print a line a pair, and last of all one line of everything; returns the exit code."""
+    from ttci.artifacts.pair_folder import PairFolder
+    from ttci.report.conclusion import counts_text
+    from ttci.report.pairs import pair_table, report_of
+
+    files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
+    runs, unreadable = _read_runs(file for file in files if file.exists())
+    code = worst([*codes, *unreadable])
+    if runs:
+        print(f"\n{pair_table(runs, terminal_width())}")
+    print(f"\n{VERDICTS[code]}: {counts_text(report_of(runs))}")
+    return code
 
 
 def _confirming(options: Namespace) -> Confirming | None:

@@ -30,17 +30,18 @@ def computes_in_float32(dtype: torch.dtype) -> bool:
         )
     if dtype not in _CPU_HAS or said == _NATIVE:
         return False
-    return said == _FLOAT32 or not _has_fast_products(dtype)
+    return said == _FLOAT32 or not has_fast_products(dtype)
 
 
 def reason(dtype: torch.dtype) -> str:
     """Why they are, in one line."""
     name = str(dtype).removeprefix("torch.")
-    why = f"this CPU has no fast {name} products" if not _has_fast_products(dtype) else f"{SETTING} says so"
+    why = f"this CPU has no fast {name} products" if not has_fast_products(dtype) else f"{SETTING} says so"
     return f"products of {name} are computed in float32 and rounded once: {why}"
 
 
-def _has_fast_products(dtype: torch.dtype) -> bool:
+def has_fast_products(dtype: torch.dtype) -> bool:
+    """Whether oneDNN has instructions for products of `dtype` on this CPU."""
     if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):  # type: ignore[no-untyped-call]
         return False
     try:

@@ -38,6 +38,8 @@ def reason_against(run: Run, now: datetime) -> str | None:
     """
     if run.finished is None:
         return "the run never finished"
+    if run.environment.cached:
+        return "its results are copies of an earlier run's, from the cache"
     try:
         started = in_utc(run.started)
     except OverflowError:  # a zone takes it out of the calendar

@@ -2,7 +2,7 @@
 
 from ttci.manifest.device_entries import DeviceEntry, OtherDeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 from ttci.manifest.identity import Identity, Pair, fits_as_test_name, model_name_from
-from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest
+from ttci.manifest.load import DEFAULT_PATH, Manifest, load_manifest, nearest_manifest
 from ttci.manifest.schema import KernelEntry, ManifestFile, ModelEntry
 from ttci.manifest.select import Selection, built_in_devices, find_device, select
 from ttci.manifest.source import Source, parse_source
@@ -29,6 +29,7 @@ __all__ = [
     "fits_as_test_name",
     "load_manifest",
     "model_name_from",
+    "nearest_manifest",
     "parse_source",
     "select",
 ]

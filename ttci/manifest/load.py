@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -76,12 +77,23 @@ class Manifest:
         return KeyLines(self.text)
 
 
-def load_manifest(path: Path = DEFAULT_PATH) -> Manifest:
-    """Read and check the manifest at `path`.
+def nearest_manifest() -> Path:
+    """The manifest of the working directory, else of the nearest folder above it that has one.
+
+    Relative to the working directory; `DEFAULT_PATH` where there is none.
+    """
+    here = Path.cwd()
+    folders = (folder for folder in (here, *here.parents) if (folder / DEFAULT_PATH).is_file())
+    return Path(os.path.relpath(next(folders, here) / DEFAULT_PATH))
+
+
+def load_manifest(path: Path | None = None) -> Manifest:
+    """Read and check the manifest at `path`, the nearest one where None.
 
     Raises:
         InputError: with all that is wrong.
     """
+    path = path or nearest_manifest()
     return check_manifest(path, _read(path))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,12 @@ class Plan:
     def here(self) -> tuple[Job, ...]:
         """The jobs that this host can run."""
         return tuple(job for job in self.jobs if job.missing is None)
+
+    def only(self, is_kept: Callable[[Pair], bool], reason: str) -> Plan:
+        """The jobs of some of its pairs; the others are left out for this reason."""
+        kept = tuple(job for job in self.jobs if is_kept(job.pair))
+        others = tuple((job.pair, reason) for job in self.jobs if job not in kept)
+        return Plan(kept, (*self.left_out, *others))
 
     def absent(self, devices: Sequence[str]) -> tuple[Job, ...]:
         """The jobs whose device was asked for by name, among `devices`, and is not here."""

@@ -63,6 +63,11 @@ class PairReport:
         """Of its checks; none where no run.json could be read."""
         return self.run.results if self.run else ()
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether its results are copies of an earlier run's."""
+        return self.run is not None and self.run.environment.cached is not None
+
     @cached_property
     def outcomes(self) -> Counter[Outcome]:
         """How often each outcome was reached, its problems included."""

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ttci.errors import ExitCode, worst
+from ttci.errors import VERDICTS, ExitCode, worst
 from ttci.report import FAIL_ON_SLOWER
 from ttci.report.collect import PairReport, Report
 from ttci.report.drift_text import history_line
 from ttci.report.ranking import missed_targets
 from ttci.results import Drift, Outcome, Result, Verdict
 
-VERDICTS = {  # what an exit code is called
-    ExitCode.OK: "passed",
-    ExitCode.FAILED: "failed",
-    ExitCode.BAD_INPUT: "wrong-input",
-    ExitCode.UNAVAILABLE: "unavailable",
-    ExitCode.MACHINERY: "error",
-    ExitCode.NOTHING_MATCHED: "nothing-matched",
-}
 SLOWER_THAN_HISTORY = "slower than its history"  # the heading of what passed, and yet fails for drift
 
 
@@ -40,6 +32,12 @@ def heading(report: Report, fail_on: str) -> str:
 
 def verdict_line(report: Report, fail_on: str = "failure") -> str:
     """The heading and what it is made of: nothing that was counted is silent."""
+    history = f"; {history_line(report.history)}" if report.history else ""
+    return f"{heading(report, fail_on)}: {counts_text(report)}{history}"
+
+
+def counts_text(report: Report) -> str:
+    """How many pairs there are, and what their checks and targets came to."""
     verdicts = report.verdicts
     outcomes = report.outcomes
     counted = [f"{outcomes[outcome]:,} {outcome}" for outcome in Outcome]
@@ -47,8 +45,9 @@ def verdict_line(report: Report, fail_on: str = "failure") -> str:
     pairs = len({entry.pair for entry in report.pairs})
     left_out = f", {len(report.left_out)} left out" if report.left_out else ""
     plural = "" if pairs == 1 else "s"
-    history = f"; {history_line(report.history)}" if report.history else ""
-    return f"{heading(report, fail_on)}: {pairs:,} pair{plural}{left_out}; {', '.join(counted)}{history}"
+    cached = sum(entry.is_cached for entry in report.pairs)
+    counted += [f"{cached:,} cached"] if cached else []
+    return f"{pairs:,} pair{plural}{left_out}; {', '.join(counted)}"
 
 
 def exit_code_of(report: Report, fail_on: str) -> ExitCode:

@@ -16,12 +16,17 @@ _SHOWN_WHERE_ANY = (Verdict.NO_MEASUREMENT, Verdict.REPORT_ONLY)
 _ALWAYS_SHOWN_OF_HISTORY = (Drift.SAME, Drift.SLOWER, Drift.FASTER)
 
 
-def pair_table(runs: Sequence[Run]) -> str:
-    """One line a pair: outcomes of its checks, verdicts of its targets, time."""
-    return report_table(Report(tuple(PairReport(run.pair, run=run) for run in runs)))
+def report_of(runs: Iterable[Run]) -> Report:
+    """A report of runs alone, of which no file is missing."""
+    return Report(tuple(PairReport(run.pair, run=run) for run in runs))
 
 
-def report_table(report: Report) -> str:
+def pair_table(runs: Sequence[Run], width: int | None = None) -> str:
+    """One line a pair: outcomes of its checks, verdicts of its targets, time; as wide as it is where None."""
+    return report_table(report_of(runs), width)
+
+
+def report_table(report: Report, width: int | None = None) -> str:
     """As `pair_table`; what is missing of a pair counts as an outcome.
 
     Where something was compared with a history, how it stands against that; what is suspected
@@ -31,8 +36,10 @@ def report_table(report: Report) -> str:
     verdicts = (*_ALWAYS_SHOWN, *(verdict for verdict in _SHOWN_WHERE_ANY if verdict in present))
     drifts = _drifts(report.history) if report.history else {}
     words = _drift_words(drifts) if drifts else ()
-    header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), *words, "seconds")
-    return align([header, *(_row(entry, verdicts, words, drifts) for entry in report.pairs)])
+    cached = ("cached",) if any(entry.is_cached for entry in report.pairs) else ()
+    header = ("pair", "fidelity", *map(str, Outcome), *map(str, verdicts), *words, *cached, "seconds")
+    rows = (_row(entry, verdicts, words, drifts) for entry in report.pairs)
+    return align([header, *(row if cached else (*row[:-2], row[-1]) for row in rows)], width)
 
 
 def _drifts(view: HistoryView) -> dict[str, Counter[str]]:
@@ -64,6 +71,7 @@ def _row(
         *(str(outcomes[outcome]) for outcome in Outcome),
         *(str(reached[verdict]) for verdict in verdicts),
         *(str(drifted[word]) for word in drift_words),
+        "yes" if entry.is_cached else "-",
         f"{sum(result.seconds for result in entry.results):.1f}",
     )
 

@@ -65,6 +65,7 @@ class Environment(_Facts):
     firmware: str | None = None
     driver: str | None = None
     products: str | None = None  # in which dtype a torch device multiplies, where that is not its own
+    cached: str | None = None  # when it ran, where its results are copies of an earlier run's
     imported_from: str | None = None  # which other tool's history
 
 

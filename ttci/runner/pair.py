@@ -24,6 +24,7 @@ from ttci.runner.ending import reason_in
 from ttci.runner.expectation import Earlier
 from ttci.runner.handshake import ENDED_VARIABLE, LOG_VARIABLE
 from ttci.runner.processes import PairProcesses
+from ttci.runner.settings import DEFAULT, RunnerSettings
 
 __all__ = ["PairFolder", "rerun", "run_pair"]
 
@@ -34,16 +35,15 @@ def run_pair(
     report_dir: Path,
     pytest_args: Sequence[str] = (),
     timeout_s: float | None = None,
-    python: Path | None = None,
+    settings: RunnerSettings = DEFAULT,
 ) -> ExitCode:
     """Judge every check of `pair`; what went wrong is in its files and in the exit code.
 
     With several workers the checks are spread over processes first, and then
     performance is measured alone. `timeout_s` is the manifest's where None; on
     silicon it begins when the board is ours, which is waited for as long again.
-    `python` is that of an environment made for the pair, ours where None.
     """
-    if python is None and find_spec("pytest") is None:
+    if settings.python is None and find_spec("pytest") is None:
         raise InputError("pytest is not installed here; python -m pip install 'ttci[torch]'")
     device = manifest.devices[pair.device]
     timeout_s = 60.0 * device.timeout_minutes if timeout_s is None else timeout_s
@@ -57,7 +57,7 @@ def run_pair(
     ) as log:  # its processes add to it too
         say = _printer(log)
         try:
-            with _processes(manifest, pair, pytest_args, log, timeout_s, earlier, python) as processes:
+            with _processes(manifest, pair, pytest_args, log, timeout_s, earlier, settings) as processes:
                 code = _run_whole(processes, folder, device.workers)
         except (DeviceUnavailableError, MachineryError) as error:
             say(f"{pair}: {error}")
@@ -76,7 +76,7 @@ def rerun(
     report_dir: Path,
     identities: Sequence[str],
     times: int,
-    python: Path | None = None,
+    settings: RunnerSettings = DEFAULT,
 ) -> list[Run]:
     """Judge these checks again, one after the other and all of them so many times; what each time found.
 
@@ -97,7 +97,7 @@ def rerun(
         with (
             again.log.open("a", encoding="utf-8", errors="backslashreplace") as log,
             _processes(
-                manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s, python=python
+                manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s, settings=settings
             ) as processes,
         ):
             for each in passes:
@@ -118,14 +118,14 @@ def _processes(
     log: IO[str],
     timeout_s: float,
     earlier: Earlier | None = None,
-    python: Path | None = None,
+    settings: RunnerSettings = DEFAULT,
 ) -> Iterator[PairProcesses]:
     """The processes of a pair, which has its board as long as this lasts."""
     device = manifest.devices[pair.device]
     with _board_held(device, pair, timeout_s, _printer(log)) as held:
         deadline = time.monotonic() + timeout_s
         told = held | {LOG_VARIABLE: log.name, ENDED_VARIABLE: str(Path(log.name).parent)}
-        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told, earlier, python)
+        yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told, earlier, settings)
 
 
 def _say_why(folder: PairFolder, pair: Pair, code: ExitCode) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +27,7 @@ from ttci.runner.expectation import Earlier, Expectation
 from ttci.runner.failure_limit import failures_left
 from ttci.runner.progress import Progress
 from ttci.runner.pytest_command import PytestCommand
+from ttci.runner.settings import DEFAULT, RunnerSettings
 
 _LAST_LINES = 100  # so many that the dump of a fatal error hides not what was printed before
 _LISTING_S = 60.0  # for listing the checks that are not going to be run
@@ -49,7 +50,7 @@ class PairProcesses:
     timeout_s: float
     variables: Mapping[str, str] = field(default_factory=dict)  # for the processes, beside ours
     earlier: Earlier | None = None  # run of the pair
-    python: Path | None = None  # of the environment made for it; ours where there is none
+    settings: RunnerSettings = DEFAULT
     _has_reset: bool = False
     _ends: list[Ended] = field(default_factory=list)  # of processes that something else than a check ended
 
@@ -75,7 +76,7 @@ class PairProcesses:
 
     def list_only(self, folder: PairFolder, checks: Sequence[str], reason: str) -> None:
         """Record these checks as not judged."""
-        with Progress(str(self.pair), self.log) as progress:
+        with self._progress(str(self.pair)) as progress:
             progress.show(f"{self.pair}: {', '.join(checks)} is not judged: {reason}")
             command = self._pytest.listing(folder, checks)
             run_child(command, self._pytest.environment(), progress, time.monotonic() + _LISTING_S)
@@ -91,9 +92,17 @@ class PairProcesses:
         """Where a process says why it came to no result."""
         return Path(self.log.name).with_name(names.ENDED)
 
+    def _progress(
+        self,
+        title: str,
+        expectation: Expectation | None = None,
+        begun: Callable[[], Iterable[str]] = tuple,
+    ) -> Progress:
+        return Progress(title, self.log, expectation, begun, is_quiet=self.settings.is_quiet)
+
     @property
     def _pytest(self) -> PytestCommand:
-        return PytestCommand(self.manifest, self.pair, self.pytest_args, self.variables, self.python)
+        return PytestCommand(self.manifest, self.pair, self.pytest_args, self.variables, self.settings.python)
 
     @property
     def _device(self) -> DeviceEntry:
@@ -142,7 +151,7 @@ class PairProcesses:
             return [result.id for result in journal.news() if result.is_running]
 
         expectation = Expectation(str(self.pair), self.earlier, to_judge, workers)
-        with Progress(str(self.pair), self.log, expectation, begun) as progress:
+        with self._progress(str(self.pair), expectation, begun) as progress:
             ended = run_child(command, self._pytest.environment(workers), progress, self.deadline)
             return ended, progress.last_lines(_LAST_LINES)
 
@@ -234,7 +243,7 @@ class PairProcesses:
             return False
         self._has_reset = True
         try:
-            with Progress(f"{self.pair}: {command}", self.log) as progress:
+            with self._progress(f"{self.pair}: {command}") as progress:
                 progress.show(f'{self.pair}: reset "{command}"')
                 ended = run_child(shlex.split(command), os.environ, progress, time.monotonic() + _RESET_S)
             failure = _failure_of(ended)
@@ -245,7 +254,7 @@ class PairProcesses:
         return True
 
     def _show(self, line: str) -> None:
-        with Progress(str(self.pair), self.log) as progress:
+        with self._progress(str(self.pair)) as progress:
             progress.show(line)
 
 

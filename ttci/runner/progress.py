@@ -26,6 +26,7 @@ class Progress:
 
     Args:
         begun: says which checks have begun since it was last asked.
+        is_quiet: whether the lines go into the log alone.
     """
 
     def __init__(
@@ -34,11 +35,14 @@ class Progress:
         log: IO[str],
         expectation: Expectation | None = None,
         begun: Callable[[], Iterable[str]] = tuple,
+        *,
+        is_quiet: bool = False,
     ) -> None:
         self._title = title
         self._log = log
         self._begun = begun
         self._expectation = expectation or Expectation()
+        self._is_quiet = is_quiet
         self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
         self._bar = _terminal_bar() if can_be_redrawn() else None
 
@@ -82,10 +86,12 @@ class Progress:
                 self.show(_text(pending))
 
     def show(self, line: str) -> None:
-        """Print a line, and keep it in the log."""
+        """Print a line where that is asked for, and keep it in the log."""
         self._kept.append(line)
         self._log.write(f"{line}\n")
         self._log.flush()
+        if self._is_quiet:
+            return
         if self._bar:
             self._bar.console.out(line, highlight=False)
         else:

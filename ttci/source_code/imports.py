@@ -70,18 +70,45 @@ def imports_of(file: Path, folders: Iterable[Path]) -> Imports:
     return found
 
 
-@cache
+def module_file(name: str, folders: Iterable[Path]) -> Path | None:
+    """The file of a module, ``package.module``, in the first of `folders` that has it."""
+    parts = name.split(".")
+    for folder in folders:
+        place = folder.joinpath(*parts)
+        for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
 def imported_names(file: Path) -> tuple[ImportedName, ...]:
     """The names that a file imports; none where it is no Python."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        return _names_of(file.read_bytes())
+    except OSError:
         return ()
-    return tuple(_names_in(tree))
 
 
-def _names_in(tree: ast.AST) -> Iterator[ImportedName]:
-    for node in ast.walk(tree):
+@cache
+def _names_of(text: bytes) -> tuple[ImportedName, ...]:
+    """By what a file says: many models import the same ones."""
+    try:
+        return tuple(_names_in(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return ()
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement below a node; expressions, which are most of a file, hold none."""
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for child in getattr(node, block, ()):
+            if isinstance(child, ast.stmt):
+                yield child
+            yield from _statements(child)
+
+
+def _names_in(tree: ast.Module) -> Iterator[ImportedName]:
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (ImportedName(alias.name, 0, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -18,7 +18,6 @@ from ttci.devices import open_device
 from ttci.devices.protocol import Device
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import (
-    DEFAULT_PATH,
     DeviceEntry,
     Identity,
     Manifest,
@@ -28,6 +27,7 @@ from ttci.manifest import (
     find_device,
     load_manifest,
     model_name_from,
+    nearest_manifest,
     parse_source,
 )
 from ttci.results import Fidelity
@@ -166,7 +166,8 @@ def _manifest(request: Request) -> Manifest | None:
     """The named manifest; else the one in the working directory, where there is one."""
     if request.manifest is not None:
         return load_manifest(request.manifest)
-    return load_manifest() if DEFAULT_PATH.exists() else None
+    path = nearest_manifest()
+    return load_manifest(path) if path.exists() else None
 
 
 def _found(request: Request, manifest: Manifest | None) -> _Found:

@@ -104,7 +104,8 @@ class ImportScope:
         if outside:
             return f"; only pytest looks in {min(outside)}: add it to PYTHONPATH, or install what is there"
         places = "beside the file, among what is installed" if self._own else "among what is installed"
-        return f"; it is looked for {places} and in {', '.join(self._repository or [self._root])}"
+        looked_in = f"; it is looked for {places} and in {', '.join(self._repository or [self._root])}"
+        return f"{looked_in}; name its package in requirements under [environment] of the manifest"
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Find a module as Python does, but for what lies beside the model's file."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 from ttci.checks.performance import measure
-from ttci.manifest import DEFAULT_PATH, Pair, find_device, load_manifest, model_name_from
+from ttci.manifest import Pair, find_device, load_manifest, model_name_from, nearest_manifest
 from ttci.results import Result
 from ttci.testing.choice import Choice, open_with_modules
 from ttci.testing.discover import tests_of
@@ -38,7 +37,8 @@ def run_module_tests(
         InputError: the tests are declared wrongly, or there is no such device.
         DeviceUnavailableError: the device is not here.
     """
-    manifest = load_manifest() if Path(DEFAULT_PATH).exists() else None
+    path = nearest_manifest()
+    manifest = load_manifest(path) if path.exists() else None
     opened = open_with_modules(device, find_device(device, manifest))
     own_name = getattr(model, "__name__", type(model).__name__)
     pair = Pair(model_name_from(name or own_name), device)

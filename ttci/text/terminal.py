@@ -1,8 +1,9 @@
-"""Whether what is printed may change while someone looks at it."""
+"""What the output is: a terminal, and how wide; a log that keeps every stroke."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 
@@ -13,6 +14,11 @@ _OFF = ("", "0", "false")
 def can_be_redrawn() -> bool:
     """Whether lines may be drawn over: in a terminal, and never in CI, whose log keeps every stroke."""
     return sys.stdout.isatty() and not is_ci(os.environ)
+
+
+def terminal_width() -> int | None:
+    """Characters on a line of the terminal that is printed to; None where it is none, or in CI."""
+    return shutil.get_terminal_size().columns if can_be_redrawn() else None
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:

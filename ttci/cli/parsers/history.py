@@ -12,6 +12,7 @@ from ttci.cli.parsers.shared import (
     add_history_source,
     add_json,
     command,
+    described,
     positive,
 )
 from ttci.errors import ExitCode
@@ -20,7 +21,7 @@ from ttci.history import IMPORT_FORMATS, KEEP, STORE_HELP
 
 def add_history(subparsers: Subparsers) -> None:
     """``ttci history``."""
-    history = subparsers.add_parser("history", help="what earlier runs measured, and what changed since")
+    history = described(subparsers, "history", "what earlier runs measured, and what changed since")
     actions = history.add_subparsers(title="actions", required=True, metavar="ACTION")
 
     add = _history_action(actions, "add", "keep the runs of these folders in the history")
@@ -55,12 +56,14 @@ def add_history(subparsers: Subparsers) -> None:
     _add_history_import(actions)
 
     site = _history_action(actions, "site", "a static page of every series, for GitHub Pages")
-    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR")
+    site.add_argument(
+        "--out", type=Path, default=Path("site"), metavar="DIR", help="for index.html; default: %(default)s"
+    )
 
 
 def _add_history_import(actions: Subparsers) -> None:
     importing = _history_action(actions, "import", "take over the history that another tool has kept")
-    importing.add_argument("--format", choices=IMPORT_FORMATS, required=True)
+    importing.add_argument("--format", choices=IMPORT_FORMATS, required=True, help="which tool has kept it")
     importing.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="files, or folders that hold some"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ttci.cli import init as init_command
@@ -10,11 +11,15 @@ from ttci.cli import plan as plan_command
 from ttci.cli import run as run_command
 from ttci.cli.parsers.shared import (
     ELSE_OFF,
+    REPORTS,
     Subparsers,
+    add_changed,
     add_choice,
     add_history_source,
     add_json,
+    add_models,
     command,
+    described,
     positive,
 )
 
@@ -22,7 +27,7 @@ from ttci.cli.parsers.shared import (
 def add_init(subparsers: Subparsers) -> None:
     """``ttci init``."""
     what = "begin here: write the manifest, the noxfile and the workflow, and change nothing that is there"
-    init = subparsers.add_parser("init", help=what, description=f"{what[0].upper()}{what[1:]}.")
+    init = described(subparsers, "init", what)
     init.add_argument(
         "source",
         nargs="?",
@@ -37,7 +42,7 @@ def add_list(subparsers: Subparsers) -> None:
     """``ttci list``."""
     what = "what is tested, on what, against which targets"
     list_models = command(subparsers, "list", what, listing.list_models)
-    list_models.add_argument("models", nargs="*", metavar="MODEL")
+    add_models(list_models)
     list_models.add_argument(
         "--tests", action="store_true", help="import the models and list their tests too"
     )
@@ -48,19 +53,20 @@ def add_check(subparsers: Subparsers) -> None:
     """``ttci check``."""
     what = "import the models and check every declaration"
     check = command(subparsers, "check", what, listing.check)
-    check.add_argument("models", nargs="*", metavar="MODEL")
+    add_models(check)
 
 
 def add_run(subparsers: Subparsers) -> None:
     """``ttci run``."""
     what = "run pairs here; arguments after -- go to pytest"
     run = command(subparsers, "run", what, run_command.run)
-    add_choice(run)
-    run.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR")
+    _add_running(run)
+    add_changed(run)
+    run.add_argument("--failed", action="store_true", help="only pairs that were not well when they ran last")
     run.add_argument(
-        "--isolated",
+        "--cached",
         action="store_true",
-        help="run each pair in the environment that nox would make for it, made where it is not there",
+        help="take the results of pairs of which nothing has changed since they were well from the cache",
     )
     run.add_argument(
         "--confirm",
@@ -70,11 +76,49 @@ def add_run(subparsers: Subparsers) -> None:
     add_history_source(run, ELSE_OFF)
 
 
+def add_watch(subparsers: Subparsers) -> None:
+    """``ttci watch``."""
+    what = "run pairs here, and again after each change of their files; arguments after -- go to pytest"
+    watch = command(subparsers, "watch", what, _watch)
+    _add_running(watch)
+    watch.set_defaults(
+        changed=None, failed=False, cached=False, confirm=False, history=None, default_branch=None
+    )
+
+
+def _watch(options: Namespace) -> int:
+    from ttci.cli.watch import watch
+
+    return watch(options)
+
+
+def _add_running(parser: ArgumentParser) -> None:
+    """What every command takes that runs pairs."""
+    add_choice(parser)
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-q", "--quiet", action="store_true", help="print how each pair ended, and not what pytest prints"
+    )
+    loudness.add_argument("-v", "--verbose", action="store_true", help="print more of what fails: pytest -vv")
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run each pair in the environment that nox would make for it, made where it is not there",
+    )
+    parser.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"where the files of each pair go; default: {REPORTS} beside the manifest",
+    )
+
+
 def add_plan(subparsers: Subparsers) -> None:
     """``ttci plan``."""
     what = "which pairs run, where, and which do not"
     plan = command(subparsers, "plan", what, plan_command.plan_jobs)
     add_choice(plan)
+    add_changed(plan)
     plan.add_argument(
         "--max-jobs",
         type=positive,

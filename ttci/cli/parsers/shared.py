@@ -7,36 +7,83 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from ttci.cli.completion import known_models
+from ttci.cli.parsers.examples import examples_text
 from ttci.history import SOURCE_HELP
 from ttci.manifest import DEFAULT_PATH
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+REPORTS = "reports"
 STATED = "store under [history] of the manifest"
 ELSE_OFF = f"{SOURCE_HELP}; default: {STATED}, else off"
+
+
+def described(subparsers: Subparsers, name: str, help_text: str) -> argparse.ArgumentParser:
+    """Add a command with its help and its examples."""
+    parser = subparsers.add_parser(
+        name,
+        help=help_text,
+        description=f"{help_text[0].upper()}{help_text[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.epilog = examples_text(parser.prog)
+    return parser
 
 
 def command(
     subparsers: Subparsers, name: str, help_text: str, function: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
-    """Add a command, which `function` carries out."""
-    parser = subparsers.add_parser(
-        name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}."
+    """Add a command that reads a manifest, and which `function` carries out."""
+    parser = described(subparsers, name, help_text)
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="PATH",
+        help=f"default: {DEFAULT_PATH} of this folder, else of the nearest one above that has one",
     )
-    parser.add_argument("--manifest", type=Path, default=DEFAULT_PATH, metavar="PATH")
     parser.set_defaults(command=function)
     return parser
 
 
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Which models."""
+    models = parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help="names or globs; every model where none"
+    )
+    models.completer = known_models  # type: ignore[attr-defined]  # as argcomplete has it
+
+
 def add_choice(parser: argparse.ArgumentParser) -> None:
     """Which pairs: models and devices."""
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="names or globs; every model where none")
-    parser.add_argument("--device", action="append", default=[], dest="devices", metavar="NAME")
+    add_models(parser)
+    parser.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        dest="devices",
+        metavar="NAME",
+        help="a device or a glob of devices, repeatable; default: those that are here and not on demand",
+    )
+
+
+def add_changed(parser: argparse.ArgumentParser) -> None:
+    """Only what a change concerns."""
+    parser.add_argument(
+        "--changed",
+        nargs="?",
+        const="",
+        metavar="BASE",
+        help="only pairs whose source, targets, device or requirements have changed since BASE, committed or "
+        "not; default: where this branch left the remote's default branch",
+    )
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """Folders of pairs."""
-    parser.add_argument("folders", nargs="*", type=Path, default=[Path("reports")], metavar="DIR")
+    parser.add_argument(
+        "folders", nargs="*", type=Path, metavar="DIR", help=f"default: {REPORTS} beside the manifest"
+    )
 
 
 def add_history_source(parser: argparse.ArgumentParser, help_text: str, *, compares: bool = True) -> None:

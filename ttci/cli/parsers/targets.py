@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ttci.cli.parsers.shared import Subparsers, add_history_source, add_json, command
+from ttci.cli.parsers.shared import Subparsers, add_history_source, add_json, command, described
 from ttci.errors import ExitCode
 from ttci.history import STORE_HELP
 
@@ -13,7 +13,7 @@ _WORDS = "a pair (llama3@n150, globs too), a check's identity, or a folder of re
 
 def add_targets(subparsers: Subparsers) -> None:
     """``ttci targets``."""
-    targets = subparsers.add_parser("targets", help="targets from what was measured, for the manifest")
+    targets = described(subparsers, "targets", "targets from what was measured, for the manifest")
     actions = targets.add_subparsers(title="actions", required=True, metavar="ACTION")
 
     suggest = _action(actions, "suggest", "a target and a tolerance for each figure, and the noise behind it")
