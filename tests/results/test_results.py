@@ -191,9 +191,10 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
     assert data["started"] == "2026-01-02T03:04:05Z"
     [entry] = data["results"]
     assert set(entry) == {
-        *("id", "test", "check", "outcome", "seconds", "message", "config", "measurements", "state")
+        *("id", "test", "check", "outcome", "seconds", "message", "config", "measurements", "state"),
+        "limit",
     }
-    assert entry["state"] == "judged"
+    assert (entry["state"], entry["limit"]) == ("judged", None)
     assert entry["measurements"] == [
         {
             "name": "latency_ms",

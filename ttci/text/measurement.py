@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttci.results import Measurement, Verdict
+from ttci.results import Limit, Measurement, Result, Verdict
 from ttci.text.duration import duration_text
 
 
@@ -44,6 +44,22 @@ def describe_briefly(measurement: Measurement) -> str:
     target = "" if m.target is None else f"target {_figure(m.target)}{unit}: {m.verdict}"
     remarks = "; ".join(filter(None, [doubt_of(m), target]))
     return f"{m.name} {_figure(m.value)}{unit}{capacity}{f' ({remarks})' if remarks else ''}"
+
+
+def describe_figures(result: Result) -> str:
+    """Everything that a check measured, and the limit of its test on the board."""
+    figures = [describe_briefly(measurement) for measurement in result.measurements]
+    return "; ".join([*figures, *([describe_limit(result.limit)] if result.limit else [])])
+
+
+def describe_limit(limit: Limit) -> str:
+    """``limit 1.9 ms (DRAM)``: what no program on the board can go below, and what bounds it."""
+    return f"limit {limit_ms(limit)} ms ({limit.bound_by})"
+
+
+def limit_ms(limit: Limit) -> str:
+    """Of three digits."""
+    return _figure(limit.latency_ms, digits=3 if limit.latency_ms < 1000 else 6)
 
 
 def doubt_of(measurement: Measurement) -> str:

@@ -19,7 +19,7 @@ from ttci.report.summary import markdown
 from ttci.report.summary.budget import FULL, Budget, say_left_out
 from ttci.report.summary.history import add_history
 from ttci.results import Outcome, Result
-from ttci.text.measurement import describe_briefly
+from ttci.text.measurement import describe_figures
 
 MOST_BYTES = 2**20
 _NOTE_BYTES = 2**12  # kept for saying what was left out
@@ -167,14 +167,13 @@ def _add_pair(budget: Budget, entry: PairReport) -> bool:
 
 
 def _result_row(result: Result) -> str:
-    measured = "; ".join(map(describe_briefly, result.measurements))
     return markdown.row(
         [
             markdown.text(result.test),
             markdown.text(result.check),
             f"{_OUTCOME_ICONS[result.outcome]} {result.outcome}",
             f"{result.seconds:.2f}",
-            markdown.text(measured),
+            markdown.text(describe_figures(result)),
         ]
     )
 
