@@ -59,7 +59,8 @@ def _limit(case: Case) -> Limit | None:
     try:
         with case.model_code():
             return case.prepared.limit()
-    except (Exception, SystemExit):  # noqa: BLE001  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
+        add_to_log(f"{case.identity}: its limit is not known: {describe(error)}")
         return None
 
 

@@ -142,7 +142,7 @@ class _Reader:
             str(parameters["dtype"]).rpartition("::")[2],
             int(parameters["buffer_type"]) == _DRAM,
             address,
-            self._bytes_at.get(address),
+            self._bytes_by_tensor.get(int(node["counter"]), self._bytes_at.get(address)),
         )
 
 
