@@ -9,6 +9,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ttci.artifacts import names
@@ -22,10 +23,11 @@ from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
 from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, verdict_line
 from ttci.report.drift_text import changed_lines, note_lines
-from ttci.report.findings import findings
+from ttci.report.findings import findings, impossible
 from ttci.report.html.report import write_html
+from ttci.report.limits import manifest_at
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
-from ttci.report.pairs import report_table
+from ttci.report.pairs import limit_table, report_table
 from ttci.report.read_history import with_history
 from ttci.report.summary.job import MOST_BYTES, render_summary
 from ttci.text.one_line import one_line
@@ -35,6 +37,7 @@ def report(options: Namespace) -> ExitCode:
     """Judge the pairs below the given folders; print a table, write the files, mark the pull request."""
     with _no_garbage_collection():
         found = _collected(options.folders, options.plan)
+        found = replace(found, manifest=manifest_at(options.manifest))
         found = with_history(found, options.history, options.default_branch, options.manifest)
         out = options.out or _default_out(options.folders[0])
         with _explained(f"--out {out}"):
@@ -94,12 +97,15 @@ def _write_files(found: Report, out: Path, fail_on: str) -> Report:
 
 
 def _print(found: Report, options: Namespace) -> None:
-    print(report_table(found))
+    print("\n\n".join(filter(None, [report_table(found), limit_table(found)])))
     for entry in found.left_out:
         print(one_line(f"{entry.pair} is not run: {entry.reason}"))
     if found.history:
         _print_changed(found.history, options)
     print(f"\n{verdict_line(found, options.fail_on)}")
+    for finding in impossible(found):
+        where = f"{finding.place}: " if finding.place else ""
+        print(one_line(f"warning: {where}{finding.identity}: {finding.text}"), file=sys.stderr)
     for line in _problem_lines(found):
         print(one_line(line), file=sys.stderr)
 

@@ -8,12 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttci.cli.listing import models_of, warn
+from ttci.cli.listing import models_of, warn, warn_of_impossible
 from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError, worst
-from ttci.manifest import (
-    Pair,
-    load_manifest,
-)
+from ttci.manifest import Manifest, Pair, load_manifest
 from ttci.planning.plan import Plan, plan
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
     from ttci.artifacts.pair_folder import PairFolder
     from ttci.planning.begin import begin
-    from ttci.report.pairs import pair_table
     from ttci.runner.pair import run_pair
 
     manifest = load_manifest(options.manifest)
@@ -42,8 +38,19 @@ def run(options: Namespace) -> ExitCode:
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
-        print(f"\n{pair_table(runs)}")
+        _print_tables(runs, manifest, options.report_dir)
     return worst(codes + unreadable + _absent(jobs, options.devices))
+
+
+def _print_tables(runs: Sequence[Run], manifest: Manifest, report_dir: Path) -> None:
+    """How each pair ended, the limits, and the targets that no board can reach: earlier runs tell of some."""
+    from ttci.report.collect import report_of
+    from ttci.report.limits import limits_below
+    from ttci.report.pairs import limit_table, report_table
+
+    report = report_of(runs, manifest)
+    print("\n" + "\n\n".join(filter(None, [report_table(report), limit_table(report)])))
+    warn_of_impossible(manifest, dict.fromkeys(run.model for run in runs), limits_below(report_dir, manifest))
 
 
 def _confirming(options: Namespace) -> Confirming | None:

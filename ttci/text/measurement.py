@@ -52,14 +52,22 @@ def describe_figures(result: Result) -> str:
     return "; ".join([*figures, *([describe_limit(result.limit)] if result.limit else [])])
 
 
-def describe_limit(limit: Limit) -> str:
-    """``limit 1.9 ms (DRAM)``: what no program on the board can go below, and what bounds it."""
-    return f"limit {limit_ms(limit)} ms ({limit.bound_by})"
+def describe_limit(limit: Limit, metric: str = "latency_ms") -> str:
+    """``limit 1.9 ms (DRAM)``: what no program on the board goes beyond, and what bounds it."""
+    if metric == "tokens_per_s_per_user":
+        return f"limit {_figure(1000 / limit.latency_ms, digits=3)} tokens/s/user ({limit.bound_by})"
+    return f"limit {_figure(limit.latency_ms, digits=3)} ms ({limit.bound_by})"
 
 
-def limit_ms(limit: Limit) -> str:
-    """Of three digits."""
-    return _figure(limit.latency_ms, digits=3 if limit.latency_ms < 1000 else 6)
+def value_and_target(measurement: Measurement | None) -> tuple[str, str]:
+    """Both with their unit; a dash for what there is none of."""
+    if measurement is None:
+        return "-", "-"
+    figures = (measurement.value, measurement.target)
+    value, target = (
+        "-" if figure is None else f"{_figure(figure, digits=4)}{_unit(measurement)}" for figure in figures
+    )
+    return value, target
 
 
 def doubt_of(measurement: Measurement) -> str:

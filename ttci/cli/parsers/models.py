@@ -13,9 +13,12 @@ from ttci.cli.parsers.shared import (
     add_choice,
     add_history_source,
     add_json,
+    add_report_dir,
     command,
     positive,
 )
+
+_LIMITS_FROM = "earlier runs, of whose limits is told; default: %(default)s"
 
 
 def add_list(subparsers: Subparsers) -> None:
@@ -26,6 +29,7 @@ def add_list(subparsers: Subparsers) -> None:
     list_models.add_argument(
         "--tests", action="store_true", help="import the models and list their tests too"
     )
+    add_report_dir(list_models, _LIMITS_FROM)
     add_json(list_models)
 
 
@@ -34,6 +38,7 @@ def add_check(subparsers: Subparsers) -> None:
     what = "import the models and check every declaration"
     check = command(subparsers, "check", what, listing.check)
     check.add_argument("models", nargs="*", metavar="MODEL")
+    add_report_dir(check, _LIMITS_FROM)
 
 
 def add_run(subparsers: Subparsers) -> None:
@@ -41,7 +46,7 @@ def add_run(subparsers: Subparsers) -> None:
     what = "run pairs here; arguments after -- go to pytest"
     run = command(subparsers, "run", what, run_command.run)
     add_choice(run)
-    run.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR")
+    add_report_dir(run)
     run.add_argument(
         "--confirm",
         action="store_true",

@@ -39,6 +39,11 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="*", type=Path, default=[Path("reports")], metavar="DIR")
 
 
+def add_report_dir(parser: argparse.ArgumentParser, help_text: str | None = None) -> None:
+    """Where runs leave their folders."""
+    parser.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR", help=help_text)
+
+
 def add_history_source(parser: argparse.ArgumentParser, help_text: str, *, compares: bool = True) -> None:
     """Where the history is, and for what compares, with which branch."""
     parser.add_argument("--history", metavar="SOURCE", help=help_text)
