@@ -5,13 +5,18 @@ Sizes are Llama 3 8B's where nothing else is said: E 4096, F 14336, 32 heads of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
+from conftest import Board  # type: ignore[import-not-found]  # beside this file
 from one_process import printed_by  # type: ignore[import-not-found]  # beside this file
 
 from ttci.catalog.boards import ROOFS
 from ttci.devices.ttnn.boards import BOARDS
+from ttci.devices.ttnn.memory import captured
+from ttci.devices.ttnn.work import Work, work_of
 
 WITHIN = 0.01
 E, F, QKV = 4096, 14336, (32 + 8 + 8) * 128
@@ -124,3 +129,71 @@ def test_every_board_has_its_roof_and_as_many_chips_there() -> None:
     assert {name: roof.chips for name, roof in ROOFS.items()} == {
         name: board.chip_count for name, board in BOARDS.items()
     }
+
+
+Call = Callable[[Any, Any], object]  # of ttnn, and what puts zeros of a shape on the board
+CALLS: dict[str, tuple[Call, float, dict[str, float]]] = {  # each with its bytes read, and multiply-adds
+    "sliding_window": (
+        lambda ttnn, zeros: ttnn.transformer.scaled_dot_product_attention(
+            zeros(1, 8, 256, 64), *2 * (zeros(1, 4, 256, 64),), is_causal=True, sliding_window_size=64
+        ),
+        bf16(8 * 256 * 64 + 4 * 256 * 64),
+        {"HiFi2": 8 * (64 * 65 / 2 + 192 * 64) * 128},
+    ),
+    "right_is_turned": (
+        lambda ttnn, zeros: ttnn.matmul(zeros(64, 128), zeros(96, 128), transpose_b=True),
+        bf16(64 * 128 + 96 * 128),
+        {"HiFi2": 64 * 128 * 96},
+    ),
+    "left_is_turned": (
+        lambda ttnn, zeros: ttnn.matmul(zeros(128, 64), zeros(128, 96), transpose_a=True),
+        bf16(64 * 128 + 96 * 128),
+        {"HiFi2": 64 * 128 * 96},
+    ),
+    "same_input_twice": (
+        lambda ttnn, zeros: [ttnn.add(x, ttnn.gelu(x)) for x in [zeros(64, 64)]],
+        bf16(64 * 64),
+        {},
+    ),
+    "a_slice": (
+        lambda ttnn, zeros: ttnn.slice(zeros(1, 1, 256, 64), (0, 0, 0, 0), (1, 1, 32, 64)),
+        bf16(32 * 64),
+        {},
+    ),
+    "decoding_at_a_stated_position": (
+        lambda ttnn, zeros: ttnn.transformer.scaled_dot_product_attention_decode(
+            zeros(1, 1, 8, 64), *2 * (zeros(1, 4, 256, 64),), cur_pos=[99]
+        ),
+        bf16(32 * 64 + 4 * 128 * 64),  # 8 heads fill a tile; 100 tokens, in tiles 128, of one buffer
+        {"HiFi2": 8 * 100 * 128},
+    ),
+    "filling_a_cache": (
+        lambda ttnn, zeros: ttnn.fill_cache(zeros(1, 4, 256, 64), zeros(1, 4, 64, 64), 0),
+        bf16(2 * 4 * 64 * 64),  # read as tokens, written as cache
+        {},
+    ),
+}
+
+
+def counted(board: Board, call: Call) -> Work:
+    """What a call does with tensors that were there before; its outputs left aside."""
+    made: list[Any] = []
+
+    def zeros(*shape: int) -> Any:
+        made.append(board.put(torch.zeros(shape)))
+        return made[-1]
+
+    with board.follower.suspended():
+        call(board.ttnn, zeros)
+        before = iter(list(made))
+        with captured(board.ttnn) as graph:
+            call(board.ttnn, lambda *_: next(before))
+    return work_of(graph, {}, lambda _: None)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_of_one_operation_only_what_it_must_do_is_counted(n150: Board, name: str) -> None:
+    call, dram_bytes, multiply_adds = CALLS[name]
+    work = counted(n150, call)
+    assert work.dram_bytes == dram_bytes
+    assert work.multiply_adds == multiply_adds

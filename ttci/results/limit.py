@@ -66,25 +66,28 @@ def why_impossible(metric: str, target: float, limit: Limit) -> str | None:
         target: its value, in the metric's unit.
         limit: of the test, on the board that the target is for.
     """
-    least = limit.latency_ms
+    least, most = limit.latency_ms, 1000 / limit.latency_ms
+    of_board, cause = f"the limit of the {limit.board}", _cause(limit)
     if metric == "latency_ms" and target < least * (1 - _ROUNDING):
-        return f"{target:.3g} ms is below the limit of the {limit.board}, {least:.3g} ms: {_cause(limit)}"
-    if metric == "tokens_per_s_per_user" and target * least > 1000 * (1 + _ROUNDING):
-        most = f"{1000 / least:.3g} tokens/s/user"
-        return (
-            f"{target:.3g} tokens/s/user is above the limit of the {limit.board}, {most}, "
-            f"{least:.3g} ms each: {_cause(limit)}"
-        )
+        return f"{target:,g} ms is below {of_board}, {_figure(least)} ms: {cause}"
+    if metric == "tokens_per_s_per_user" and target > most * (1 + _ROUNDING):
+        step = f"a step takes {_figure(least)} ms"
+        return f"{target:,g} tokens/s/user is above {of_board}, {_figure(most)}, as {step}: {cause}"
     return None
 
 
+def _figure(value: float) -> str:
+    """Of four digits, and whole where it is large."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def _cause(limit: Limit) -> str:
-    roof = ROOFS.get(limit.board)
     if limit.bound_by == "DRAM":
-        speed = f", at {roof.dram_gb_per_s:g} GB/s," if roof else ""
-        megabytes = f"{limit.dram_bytes / 1e6:,.3g} MB"
-        return f"the DRAM of a chip{speed} takes that long for the {megabytes} that must cross it"
-    products = ", ".join(
-        f"{count / 1e9:,.3g} billion at {fidelity}" for fidelity, count in limit.multiply_adds.items()
+        roof = ROOFS.get(limit.board)
+        speed = f", at {roof.dram_gb_per_s:g} GB/s" if roof else ""
+        megabytes = f"{_figure(limit.dram_bytes / 1e6)} MB"
+        return f"the DRAM of a chip needs that long for the {megabytes} that must cross it{speed}"
+    products = " and ".join(
+        f"{_figure(count / 1e9)} billion at {fidelity}" for fidelity, count in limit.multiply_adds.items()
     )
-    return f"the matrix engines of a chip take that long for its multiply-adds, {products}"
+    return f"the matrix engines of a chip need that long for its multiply-adds, {products}"
