@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from ttci.checks.performance import measure
 from ttci.manifest import KernelEntry, Pair, TtnnDeviceEntry
 from ttci.modules import attention, block, embedding, ffn, normalization
 from ttci.modules.kernels import Kernel
 from ttci.testing import ModuleTest
 from ttci.testing.choice import Choice, open_with_modules
+from ttci.testing.judge import judge_case
 from ttci.testing.runner import run_choice
 
 KERNELS: dict[str, dict[str, Any]] = {
@@ -102,15 +104,28 @@ def kernels() -> list[ModuleTest]:
     ]
 
 
+def correctness_after_the_limit(device: Any) -> list[str]:
+    """Of a decode step whose cache was written to while no value was followed."""
+    step = attention.MultiHeadAttention(256, 8, 4, rope_theta=10000.0)
+    test = ModuleTest("step", module=step, input_shape=(1, 1, 256), decode_cache_length=64)
+    cases = {case.check: case for case in Choice(Pair("model", "mock"), device, [test]).cases}
+    judged = [judge_case(cases[check], measure) for check in ("performance", "correctness")]
+    return [str(result.outcome) for result in judged if result.limit or result.check == "correctness"]
+
+
 def main(board: str, *names: str) -> None:
     entry = {"backend": "ttnn", "target": "mock", "board": board}
     device: Any = open_with_modules("mock", TtnnDeviceEntry.model_validate(entry))
+    found: Any = None
     try:
+        if names == ("correctness-after-the-limit",):
+            found = correctness_after_the_limit(device)
         tests = [test for test in [*modules(), *kernels()] if not names or test.name in names]
         results = run_choice(Choice(Pair("model", "mock"), device, tests))
     finally:
         device.close()
-    print(json.dumps({result.test: result.limit and result.limit.model_dump() for result in results}))
+    limits = {result.test: result.limit and result.limit.model_dump() for result in results}
+    print(json.dumps(found or limits))
 
 
 if __name__ == "__main__":

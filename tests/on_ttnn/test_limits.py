@@ -125,6 +125,10 @@ def test_the_chips_of_a_board_share_what_a_module_splits(test: str) -> None:
     assert limit["multiply_adds"] == pytest.approx(multiply_adds, rel=WITHIN)
 
 
+def test_what_is_judged_after_a_limit_was_told_has_its_values() -> None:
+    assert printed_by("limited.py", "n150", "correctness-after-the-limit") == ["unavailable", "passed"]
+
+
 def test_every_board_has_its_roof_and_as_many_chips_there() -> None:
     assert {name: roof.chips for name, roof in ROOFS.items()} == {
         name: board.chip_count for name, board in BOARDS.items()

@@ -43,6 +43,7 @@ class PreparedTest:
         self._made_inputs: dict[Shape, Inputs] = {}  # both of the shape that was made last
         self._reference_outputs: dict[Shape, Sequence[Tensor]] = {}
         self._values_are_known = True  # of what is on the device
+        self.may_have_limit = True
         self.gradient_dtype = "float64"  # until gradient_problem() finds that it is another
 
     @cached_property
@@ -241,7 +242,7 @@ class PreparedTest:
 
     def limit(self) -> Limit | None:
         """The shortest time that the device allows for a forward pass; None where nobody can tell."""
-        if Capability.LIMIT not in self.device.capabilities:
+        if Capability.LIMIT not in self.device.capabilities or not self.may_have_limit:
             return None
         held, self._values_are_known = [self.device_inputs.positional, self.device_inputs.keyword], False
         return cast("KnowsLimits", self.device).limit(self.run_on_device, held, self.forward)
