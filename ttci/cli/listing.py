@@ -32,7 +32,7 @@ def list_models(options: Namespace) -> ExitCode:
     pairs = _all_pairs(manifest, options.models)
     tests = {model: _tests_of(manifest, model) for model in models_of(pairs)} if options.tests else {}
     known = _known_limits(options.report_dir, manifest)
-    warn_of_impossible(manifest, models_of(pairs), known)
+    _warn_of_impossible(manifest, models_of(pairs), known)
     if options.json:
         print(json.dumps(_as_json(manifest, pairs, tests, known), indent=2))
         return ExitCode.OK
@@ -56,7 +56,7 @@ def check(options: Namespace) -> ExitCode:
     mistakes: list[Mistake] = []
     models = models_of(_all_pairs(manifest, options.models))
     warn(manifest.doubts(models))
-    warn_of_impossible(manifest, models, _known_limits(options.report_dir, manifest))
+    _warn_of_impossible(manifest, models, _known_limits(options.report_dir, manifest))
     for model in models:
         try:
             tests = _tests_of(manifest, model)
@@ -78,7 +78,7 @@ def warn(doubts: Iterable[Mistake]) -> None:
         print(f"warning: {doubt}", file=sys.stderr)
 
 
-def warn_of_impossible(manifest: Manifest, models: Iterable[str], known: KnownLimits) -> None:
+def _warn_of_impossible(manifest: Manifest, models: Iterable[str], known: KnownLimits) -> None:
     """Warn of targets that no board can reach."""
     from ttci.report.limits import impossible_targets
 

@@ -23,7 +23,7 @@ from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
 from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, verdict_line
 from ttci.report.drift_text import changed_lines, note_lines
-from ttci.report.findings import findings, impossible
+from ttci.report.findings import findings, impossible_lines
 from ttci.report.html.report import write_html
 from ttci.report.limits import manifest_at
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
@@ -103,9 +103,8 @@ def _print(found: Report, options: Namespace) -> None:
     if found.history:
         _print_changed(found.history, options)
     print(f"\n{verdict_line(found, options.fail_on)}")
-    for finding in impossible(found):
-        where = f"{finding.place}: " if finding.place else ""
-        print(one_line(f"warning: {where}{finding.identity}: {finding.text}"), file=sys.stderr)
+    for line in impossible_lines(found):
+        print(line, file=sys.stderr)
     for line in _problem_lines(found):
         print(one_line(line), file=sys.stderr)
 

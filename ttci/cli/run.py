@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttci.cli.listing import models_of, warn, warn_of_impossible
+from ttci.cli.listing import models_of, warn
 from ttci.errors import ExitCode, InputError, NothingMatchedError, TtciError, worst
 from ttci.manifest import Manifest, Pair, load_manifest
 from ttci.planning.plan import Plan, plan
@@ -38,19 +38,20 @@ def run(options: Namespace) -> ExitCode:
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     if runs:
-        _print_tables(runs, manifest, options.report_dir)
+        _print_tables(runs, manifest)
     return worst(codes + unreadable + _absent(jobs, options.devices))
 
 
-def _print_tables(runs: Sequence[Run], manifest: Manifest, report_dir: Path) -> None:
-    """How each pair ended, the limits, and the targets that no board can reach: earlier runs tell of some."""
+def _print_tables(runs: Sequence[Run], manifest: Manifest) -> None:
+    """How each pair ended, the limits, and the targets that no board can reach."""
     from ttci.report.collect import report_of
-    from ttci.report.limits import limits_below
+    from ttci.report.findings import impossible_lines
     from ttci.report.pairs import limit_table, report_table
 
     report = report_of(runs, manifest)
     print("\n" + "\n\n".join(filter(None, [report_table(report), limit_table(report)])))
-    warn_of_impossible(manifest, dict.fromkeys(run.model for run in runs), limits_below(report_dir, manifest))
+    for line in impossible_lines(report):
+        print(line, file=sys.stderr)
 
 
 def _confirming(options: Namespace) -> Confirming | None:

@@ -31,6 +31,7 @@ from ttci.report.ranking import (
 )
 from ttci.results import Outcome, Result, Run, Verdict, why_impossible
 from ttci.text.measurement import describe_failure, describe_improvement
+from ttci.text.one_line import one_line
 
 _PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
 
@@ -100,6 +101,13 @@ def impossible(report: Report) -> Iterator[Finding]:
             place = _place(f"{target.mistake.file}:{target.mistake.line}")
             identity = str(Identity(target.pair, target.test, WITH_TARGETS[target.metric].check))
             yield Finding(Rank.IMPOSSIBLE, identity, f"target {target.metric}: {target.why}", place=place)
+
+
+def impossible_lines(report: Report) -> Iterator[str]:
+    """A warning for each target that no board can reach, at its line."""
+    for finding in impossible(report):
+        where = f"{finding.place}: " if finding.place else ""
+        yield one_line(f"warning: {where}{finding.identity}: {finding.text}")
 
 
 def _impossible_in(report: Report, entry: PairReport, result: Result) -> Iterator[tuple[str, str]]:
