@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from ttci.catalog.metrics import METRICS
 from ttci.catalog.operations import OPERATIONS, operation_facts
 from ttci.cli.arguments import parser
+from ttci.cli.parsers.examples import EXAMPLES
 from ttci.manifest.schema import ManifestFile
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,8 @@ def one_command(command: argparse.ArgumentParser, what: str, level: int) -> Iter
     rows = [(spelled(action), meaning(action)) for action in command._actions if is_shown(action)]
     if rows:
         yield table(("argument", "meaning"), rows)
+    examples = "".join(f"$ {example}\n" for example in EXAMPLES.get(command.prog, ()))
+    yield f"\n```console\n{examples}```\n"
 
 
 def is_shown(action: argparse.Action) -> bool:

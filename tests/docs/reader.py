@@ -44,7 +44,8 @@ class Reader:
         project = folder / PROJECT
         project.mkdir()
         # No page waits until a latency is steady.
-        return cls(project, {"PYTEST_ADDOPTS": "--benchmark-max-time=0.2", **environment})
+        own = {"PYTEST_ADDOPTS": "--benchmark-max-time=0.2", "TTCI_CACHE": str(folder / "cache")}
+        return cls(project, {**own, **environment})
 
     def read(self, blocks: Iterable[Block]) -> None:
         """Do what the blocks say, in their order."""

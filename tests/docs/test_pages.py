@@ -28,6 +28,7 @@ NOT_RUN = {
     "not run: .ci/run begins with it": 1,
     "not run: .ci/run ends with it": 1,
     "not run: needs a board": 1,
+    "not run: it runs until you stop it": 1,
     "not run: it takes a report, as on other pages": 1,
 }
 OF_FILES = ("js", "python", "toml", "yaml")

@@ -167,7 +167,7 @@ def test_ten_minute_start_of_the_documentation_begins_with_a_bare_python(
     venv.create(tmp_path / "python", with_pip=True)
     variables = from_the_wheel(installed)
     path = os.pathsep.join([str(tmp_path / "python" / "bin"), variables["PATH"]])
-    reader = Reader.begin(tmp_path, variables | {"PATH": path})
+    reader = Reader.begin(tmp_path, {**variables, "PATH": path})
     reader.read(to_do(FROM_NOTHING))
     assert not reader.problems, "\n\n".join(reader.problems)
 
