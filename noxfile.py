@@ -97,6 +97,14 @@ def dist(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend=WITH_TORCH)
+def docs(session: nox.Session) -> None:
+    """Build the documentation into build/docs; a dead link or an undocumented name is an error."""
+    session.install("-e", ".[torch]", *nox.project.dependency_groups(PYPROJECT, "docs"))
+    options = ("--builder=html", "--nitpicky", "--fail-on-warning", "--keep-going", "--fresh-env")
+    session.run("sphinx-build", *options, *session.posargs, "docs", "build/docs")
+
+
+@nox.session(venv_backend=WITH_TORCH)
 def bench(session: nox.Session) -> None:
     """Measure ttci against what people do by hand: -- NAME…, every benchmark where none is named."""
     session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "test"))

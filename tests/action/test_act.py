@@ -1,9 +1,8 @@
-"""README's examples in a user's repository, run from start to end by act, a runner of workflows."""
+"""The examples of docs/how-to/github.md in a user's repository, run from start to end by act."""
 
 from __future__ import annotations
 
 import json
-import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.action.act import Act, Ran
+from tests.docs.pages import block_with
 from tests.repositories import git
-from tests.root import ROOT
 
+PAGE = "how-to/github.md"
 MODEL = """
 from tiny_parts import DIM
 from torch import nn
@@ -69,7 +69,7 @@ GREEN = {
     "junit": "reports/junit.xml",
     "benchmark-json": "reports/benchmark.json",
 }
-# What is added to README's example: the user's next step, which prints what it sees of the action.
+# What is added to the example: the user's next step, which prints what it sees of the action.
 NEXT_STEP = """\
       - id: say
         if: always()
@@ -84,17 +84,10 @@ def act(tmp_path_factory: pytest.TempPathFactory, _needs_torch: None) -> Act:
     return Act.prepare(tmp_path_factory.mktemp("act"))
 
 
-def examples() -> list[str]:
-    """README's workflows: one job, a board's, and a job for each pair."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## On GitHub")[2]
-    found: list[str] = re.findall("```yaml\n(.*?)```", section, re.DOTALL)
-    return found
-
-
 def changed(text: str, changes: dict[str, str]) -> str:
     """`text` with each of `changes` made once."""
     for old, new in changes.items():
-        assert text.count(old) == 1, f"not once in README's example: {old}"
+        assert text.count(old) == 1, f"not once in the example: {old}"
         text = text.replace(old, new)
     return text
 
@@ -104,12 +97,12 @@ def one_job(models: str) -> str:
         "- uses: OWNER/ttci@TAG": "- id: ttci\n        uses: OWNER/ttci@v1",
         "models: llama3, devices: cpu n150-mock": f"models: {models}, devices: cpu",
     }
-    return changed(examples()[0], changes) + NEXT_STEP
+    return changed(block_with(PAGE, "# .github/workflows/models.yml").text, changes) + NEXT_STEP
 
 
 def fan_out() -> str:
     changes = {"@TAG": "@v1", "models: llama3 bert, devices: cpu n150": "models: green large, devices: cpu"}
-    return "on: pull_request\n" + changed(examples()[2], changes)
+    return changed(block_with(PAGE, "# .github/workflows/pairs.yml").text, changes)
 
 
 def run(act: Act, folder: Path, workflow: str) -> Ran:

@@ -1,12 +1,12 @@
 """Checks and backends that an installed package adds, by entry points, as a user meets them.
 
-The package is that of README, installed as pip leaves one: its folder, and a .dist-info beside it.
+The package is that of docs/how-to/extend.md, installed as pip leaves one: its folder, and a .dist-info beside
+it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,24 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tomli
 
+from tests.docs.pages import block_with
 from tests.root import ROOT
 from ttci.catalog.checks import BUILT_IN
 
 if TYPE_CHECKING:
     from tests.conftest import Done, Project
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def block_of_readme(language: str, text: str) -> str:
-    """The block of code in README that holds `text`."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    (block,) = [block for block in blocks if text in block]
-    return str(block)
-
-
-CHECK = block_of_readme("python", "class Signs")
-PROJECT = tomli.loads(block_of_readme("toml", "entry-points"))["project"]
+PAGE = "how-to/extend.md"
+CHECK = block_with(PAGE, "class Signs").text
+PROJECT = tomli.loads(block_with(PAGE, "entry-points").text)["project"]
 ENTRY_POINTS = "".join(
     f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in entries.items())
     for group, entries in PROJECT["entry-points"].items()

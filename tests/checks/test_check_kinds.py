@@ -11,7 +11,7 @@ from ttci.catalog.checks import check_class, check_names, checks_alone, checks_s
 from ttci.results import Outcome, Result
 from ttci.testing import ModuleTest, run_module_tests
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "reference" / "checks.md"
 
 
 class Scaled(nn.Module):
@@ -73,8 +73,8 @@ def test_check_fails_a_module_that_is_wrong_in_its_way(check: str) -> None:
 
 
 @pytest.mark.parametrize("check", check_names())
-def test_readme_asks_the_question_of_each_check(check: str) -> None:
-    assert f"| `{check}` | {check_class(check).title} |" in README.read_text(encoding="utf-8")
+def test_documentation_asks_the_question_of_each_check(check: str) -> None:
+    assert f"| `{check}` | {check_class(check).title} |" in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("check", check_names())

@@ -33,8 +33,8 @@ STATISTICS = ("numpy", "scipy", "ruptures")  # on the light floor: in drift alon
 STATISTICAL_MODULES = tuple(f"ttci.drift.{name}" for name in ("judge", "recent", "levels", "noise"))
 MOST_LINES, MOST_FUNCTION_LINES = 300, 40
 MOST_ROOT_MODULES = 8
-# The tests of the whole tree, of ttci/tests, and of what only an installed ttnn can show.
-TESTS_OF_NO_ROOM = ("project", "suite", "on_ttnn")
+# The tests of the whole tree, of its documentation, of ttci/tests, and of what only ttnn can show.
+TESTS_OF_NO_ROOM = ("project", "docs", "suite", "on_ttnn")
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 SET_OF_FILES = set(FILES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from tests.action.act import Act
 from tests.conftest import Project, clean_environment
+from tests.docs.pages import FROM_NOTHING, to_do
+from tests.docs.reader import Reader
 from tests.project.conftest import Installed
 from tests.repositories import GIT, git
 
@@ -155,6 +158,18 @@ def test_a_stranger_comes_from_nothing_to_a_green_workflow(
     assert ran.summary.startswith("## ✅ ttci: passed\n")
     assert ran.uploaded["ttci-reports"] >= {"report.html", "mymodel@cpu/run.json"}
     assert not any("OWNER/ttci" in path.read_text(encoding="utf-8") for path in written_by_init(repository))
+
+
+@pytest.mark.usefixtures("_needs_torch")
+def test_ten_minute_start_of_the_documentation_begins_with_a_bare_python(
+    installed: Installed, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "python", with_pip=True)
+    variables = from_the_wheel(installed)
+    path = os.pathsep.join([str(tmp_path / "python" / "bin"), variables["PATH"]])
+    reader = Reader.begin(tmp_path, {**variables, "PATH": path})
+    reader.read(to_do(FROM_NOTHING))
+    assert not reader.problems, "\n\n".join(reader.problems)
 
 
 def written_by_init(repository: Path) -> list[Path]:

@@ -38,7 +38,7 @@ def check_correctness(
     """Judge shape, finiteness, correlation, scale, shift, inputs left alone, repeatability.
 
     Where the device rounds, also the worst row, column and element, against what its types
-    explain; docs/correctness.md derives the bounds.
+    explain; docs/explanation/correctness.md derives the bounds.
 
     Args:
         observed: what running the module gave.

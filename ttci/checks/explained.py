@@ -1,6 +1,6 @@
 """Whether the worst row, column and element are off by more than rounding explains.
 
-docs/correctness.md derives the bounds. Shapes: R rows (all dimensions but the last), C
+docs/explanation/correctness.md derives the bounds. Shapes: R rows (all dimensions but the last), C
 columns (the last dimension).
 """
 

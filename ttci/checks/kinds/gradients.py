@@ -9,7 +9,9 @@ class Gradients(Check):
     """Autograd against finite differences."""
 
     title = "do the gradients of input and parameters hold?"
-    advice = "Look at the backward pass of what the named tensor goes through; docs/gradients.md says how."
+    advice = (
+        "Look at the backward pass of what the named tensor goes through; see docs/explanation/gradients.md."
+    )
     needs = Capability.AUTOGRAD
     of_modules_only = True  # a decode step has none, and a kernel's would be torch's own
     on_few_tokens = True
