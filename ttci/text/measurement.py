@@ -17,7 +17,8 @@ def describe_failure(measurement: Measurement) -> str:
 def describe_improvement(measurement: Measurement) -> str:
     """That the target should be brought up to date, and to what."""
     m = measurement
-    return f"{m.name} is better than its target, {describe(m)}: write {m.name} = {_figure(m.value, digits=3)}"
+    new = f"{m.name} = {_figure(m.value, digits=3)} (in the manifest: `ttci targets update --improved`)"
+    return f"{m.name} is better than its target, {describe(m)}: write {new}"
 
 
 def describe(measurement: Measurement) -> str:
