@@ -130,6 +130,7 @@ def test_device_of_an_installed_package_is_listed_and_planned(project: Project, 
         "missing": None,
         "on-demand": False,
         "targets": {},
+        "limits": {},
     }
     assert "my-chip device" in ttci(project, "list", installed=installed).output
     assert ttci(project, "check", installed=installed).lines == ["tiny: 2 tests, 10 checks"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import stat
 import subprocess
@@ -235,11 +236,16 @@ def test_noise_that_a_plain_number_does_not_allow_for_is_said(project: Project) 
     assert "latency_ms = 4.2   #" in manifest_of(project)
 
 
-def test_history_is_judged_where_it_is_named(project: Project) -> None:
+def remember(project: Project) -> None:
+    """A history of 30 runs, of about 4.2 ms."""
     draw = random.Random(2)
     values = [4.2 * (1 + draw.gauss(0, 0.03)) for _ in range(30)]
     runs = [recorded(run_before(30 - n, value)) for n, value in enumerate(values)]
     FolderStore(project.path / "history").change({file_name(run): encode(run) for run in runs}, {}, "")
+
+
+def test_history_is_judged_where_it_is_named(project: Project) -> None:
+    remember(project)
     cache = {"TTCI_CACHE": str(project.path / "cache")}
     source = ("--history", "folder:history", "--default-branch", "main")
     done = project.ttci("targets", "suggest", *source, **cache)
@@ -253,6 +259,22 @@ def test_history_is_judged_where_it_is_named(project: Project) -> None:
     latency_ms = target.of("latency_ms")
     assert latency_ms is not None
     assert latency_ms.value == pytest.approx(4.2, rel=0.02)
+
+
+def test_edit_made_while_targets_are_looked_for_is_kept(project: Project) -> None:
+    """Somebody's edit comes when git, which is asked for the default branch, begins."""
+    remember(project)
+    git = project.write("bin/git", "#!/bin/sh\necho '# mine' >>models_manifest.toml\nexit 1\n")
+    git.chmod(0o755)
+    environment = {
+        "TTCI_CACHE": str(project.path / "cache"),
+        "PATH": f"{git.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = project.ttci("targets", "update", PAIR, "--history", "folder:history", **environment)
+    assert done.code == 2, done.output
+    assert "models_manifest.toml: it was changed while" in done.output
+    assert set(manifest_of(project).removeprefix(MANIFEST).splitlines()) == {"# mine"}
+    assert not list(project.path.glob(".models_manifest.toml*"))
 
 
 def refused(project: Project, *arguments: str) -> str:

@@ -18,7 +18,7 @@ from ttci.report.html import bundle as bundle_module
 from ttci.report.html.bundle import BundleError, bundle
 from ttci.report.html.report_data import page_data
 from ttci.report.html.trend_data import trend_data
-from ttci.results import Drift, Outcome, Verdict
+from ttci.results import Drift, Outcome, Verdict, limit_of
 
 ASSETS = Path(bundle_module.__file__).with_name("assets")
 PAGES = ("report.js", "report_with_trends.js", "site.js")
@@ -149,10 +149,14 @@ def parsed(document: Iterable[str]) -> Any:
 
 def test_the_types_of_a_report_name_what_is_written(tmp_path: Path) -> None:
     pair = "llama3@n150"
-    run = run_of(pair, result_of(pair, measurements=[latency(5.0)]))
+    limit = limit_of("n150", 10**9, {"HiFi4": 10**9})
+    timed = result_of(pair, check="performance", measurements=[latency(5.0)])
+    run = run_of(pair, timed.model_copy(update={"limit": limit}))
     data = parsed(page_data(Report((PairReport(pair, run=run),)), tmp_path))
     assert properties("data.js", "ReportData") == set(data)
     assert properties("data.js", "Pair") == set(data["pairs"][0])
+    assert properties("data.js", "Roofline") == set(data["rooflines"][0])
+    assert properties("data.js", "RooflinePoint") == set(data["rooflines"][0]["points"][0])
     assert properties("data.js", "ResultColumns") == set(data["results"])
     assert properties("data.js", "MeasurementColumns") == set(data["measurements"])
 

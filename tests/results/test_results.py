@@ -12,7 +12,8 @@ from typing import Any, Literal
 import pytest
 
 from ttci.errors import ExitCode, MachineryError
-from ttci.report.pairs import pair_table
+from ttci.report.collect import report_of
+from ttci.report.pairs import report_table
 from ttci.results import (
     Config,
     Environment,
@@ -191,9 +192,10 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
     assert data["started"] == "2026-01-02T03:04:05Z"
     [entry] = data["results"]
     assert set(entry) == {
-        *("id", "test", "check", "outcome", "seconds", "message", "config", "measurements", "state")
+        *("id", "test", "check", "outcome", "seconds", "message", "config", "measurements", "state"),
+        "limit",
     }
-    assert entry["state"] == "judged"
+    assert (entry["state"], entry["limit"]) == ("judged", None)
     assert entry["measurements"] == [
         {
             "name": "latency_ms",
@@ -328,7 +330,7 @@ def test_table_counts_every_outcome_and_verdict() -> None:
         result(Outcome.UNAVAILABLE),
         result(Outcome.ERROR),
     )
-    header, row = pair_table([run]).splitlines()
+    header, row = report_table(report_of([run])).splitlines()
     counts = dict(zip(header.split(), row.split(), strict=True))
     assert counts == {
         "pair": "m@cpu",
@@ -342,5 +344,5 @@ def test_table_counts_every_outcome_and_verdict() -> None:
         "no-target": "1",
         "seconds": "3.8",
     }
-    header, row = pair_table([run_of(result(Outcome.PASSED, unbound))]).splitlines()
+    header, row = report_table(report_of([run_of(result(Outcome.PASSED, unbound))])).splitlines()
     assert dict(zip(header.split(), row.split(), strict=True))["report-only"] == "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 import tomli
@@ -129,7 +130,7 @@ def test_written_tolerance_is_widened_to_what_the_noise_asks_for_and_never_narro
         ),
         pytest.param(
             "[models.llama3.targets.n150.ffn]\nmemory_mb = 3",
-            "[models.llama3.targets.n150.ffn]\nmemory_mb = 3\nlatency_ms = 4.2\n",
+            "[models.llama3.targets.n150.ffn]\nmemory_mb = 3\nlatency_ms = 4.2",
             id="where the file ends without a line's end",
         ),
         pytest.param(
@@ -180,9 +181,33 @@ def test_written_tolerance_is_widened_to_what_the_noise_asks_for_and_never_narro
         ),
         pytest.param(
             "models.llama3.source = 'm'\nmodels.llama3.devices = []\n\n[devices.cpu]\nbackend = 'torch'\n",
-            "models.llama3.source = 'm'\nmodels.llama3.devices = []\n\n[devices.cpu]\nbackend = 'torch'\n\n"
-            "[models.llama3.targets.n150.ffn]\nlatency_ms = 4.2\n",
-            id="at the end, where the model is of dotted keys before every table",
+            "models.llama3.source = 'm'\nmodels.llama3.devices = []\n"
+            "models.llama3.targets.n150.ffn.latency_ms = 4.2\n\n[devices.cpu]\nbackend = 'torch'\n",
+            id="beside the dotted keys of its model",
+        ),
+        pytest.param(
+            "[models.llama3]\ntargets.cpu.'ffn 1.5'.latency_ms = 5 # x\n# Theirs\n[models.qwen3]\n",
+            "[models.llama3]\ntargets.cpu.'ffn 1.5'.latency_ms = 5 # x\n"
+            "targets.n150.ffn.latency_ms = 4.2\n# Theirs\n[models.qwen3]\n",
+            id="beside the dotted keys of other devices",
+        ),
+        pytest.param(
+            "[models.llama3.targets.n150.ffn]\nmemory_mb = 3\n# Theirs\n[models.qwen3]\n",
+            "[models.llama3.targets.n150.ffn]\nmemory_mb = 3\nlatency_ms = 4.2\n# Theirs\n[models.qwen3]\n",
+            id="before the comment of the table that follows",
+        ),
+        pytest.param(
+            "[models.llama3.targets.n150.a]\nlatency_ms = 1 # x\n\n[devices.cpu]\n\n"
+            "[models.llama3]\nsource = 'm' # y\n\n# Theirs\n[models.qwen3]\n",
+            "[models.llama3.targets.n150.a]\nlatency_ms = 1 # x\n\n"
+            "[models.llama3.targets.n150.ffn]\nlatency_ms = 4.2\n\n[devices.cpu]\n\n"
+            "[models.llama3]\nsource = 'm' # y\n\n# Theirs\n[models.qwen3]\n",
+            id="behind the tests of its device, where the tables of the model stand apart",
+        ),
+        pytest.param(
+            "models = { llama3 = { targets = { n150 = { ffn = { accuracy = 1 } } } } } #\n",
+            "models = { llama3 = { targets = { n150 = { ffn = { accuracy = 1, latency_ms = 4.2 } } } } } #\n",
+            id="where the whole manifest is of inline tables",
         ),
     ],
 )
@@ -201,7 +226,14 @@ def test_several_new_targets_of_a_test_share_its_new_table() -> None:
 def test_entries_of_a_table_stay_in_it_though_a_new_table_goes_behind_it() -> None:
     written = "[models.llama3.targets.n150.ffn]\nmemory_mb = 3"
     then = with_targets(written, [new(2, test="attention"), new()])
-    assert then == f"{written}\nlatency_ms = 4.2\n\n[models.llama3.targets.n150.attention]\nlatency_ms = 2\n"
+    assert then == f"{written}\nlatency_ms = 4.2\n\n[models.llama3.targets.n150.attention]\nlatency_ms = 2"
+
+
+def test_200_new_targets_follow_each_other_before_the_comment_of_what_follows() -> None:
+    head, rest = "[models.llama3]\nsource = 'm' # ours\n", "\n# Theirs\n[models.qwen3]\nsource = 'q'\n"
+    then = with_targets(head + rest, [new(n + 0.5, test=f"t{n}") for n in range(200)])
+    tables = [f"\n[models.llama3.targets.n150.t{n}]\nlatency_ms = {n}.5\n" for n in range(200)]
+    assert then == head + "".join(tables) + rest
 
 
 def test_new_tests_of_a_new_device_share_its_inline_table() -> None:
@@ -238,6 +270,20 @@ def test_same_words_in_strings_and_comments_are_left_alone() -> None:
 def test_form_in_which_a_target_cannot_be_put_is_refused() -> None:
     with pytest.raises(CannotEditError):
         with_targets("[models.llama3]\ntargets = { n150.attention.latency_ms = 5 }\n", [new()])
+
+
+def test_tables_in_whatever_order_are_edited_but_for_a_few_that_are_refused() -> None:
+    tables = [
+        f"[models.llama3.targets.{name}]\nlatency_ms = 5 # x\n" for name in ("n150.a", "n150.b", "cpu.a")
+    ]
+    tables += ["[models.llama3.targets.n150.ffn]\nlatency_ms = 5.0 # y\n", "[models.llama3]\nsource = 'm'\n"]
+    refused = 0
+    for written in map("# Of\n".join, permutations(tables)):
+        try:
+            assert with_targets(written, [new()]) == written.replace("5.0", "4.2")
+        except CannotEditError:  # tomlkit does not read them
+            refused += 1
+    assert refused <= 6  # of 120
 
 
 @pytest.mark.parametrize(

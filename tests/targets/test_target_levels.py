@@ -12,7 +12,7 @@ from tests.histories import drifted
 from tests.pair_folders import STARTED, latency, result_of, run_of, throughput
 from ttci.catalog.metrics import METRICS
 from ttci.drift.reasons import BeyondNoise, Statistics, TooFewRuns
-from ttci.results import Drift, Fidelity, Measurement, Outcome, Run
+from ttci.results import Drift, Fidelity, Limit, Measurement, Outcome, Run
 from ttci.targets.candidates import Candidate, candidates, tolerance_for
 from ttci.targets.levels import level_of_history, level_of_runs
 from ttci.targets.validation import reason_against
@@ -185,3 +185,11 @@ def test_target_is_above_0() -> None:
 def test_figure_that_is_mostly_noise_has_no_target() -> None:
     (found,) = suggested(run_with(latency(5.0, samples=rounds(0.3))))
     assert "noise" in str(reason_against(found))
+
+
+def test_target_that_the_board_cannot_reach_is_refused_with_the_reason() -> None:
+    limit = Limit(board="n150", latency_ms=6.0, bound_by="DRAM", dram_bytes=1_728_000_000, multiply_adds={})
+    time = result_of(PAIR, "ffn", "performance", measurements=[latency(5.0)])
+    [candidate] = suggested(run_of(PAIR, time.model_copy(update={"limit": limit})))
+    reason = str(reason_against(candidate))
+    assert reason.startswith("5 ms is below the limit of the n150, 6 ms: the DRAM of a chip needs that long")

@@ -225,7 +225,7 @@ def test_a_target_that_is_beaten_asks_to_be_updated_and_fails_nothing() -> None:
     )
     (result,) = run_module_tests([test])
     assert result.outcome is Outcome.PASSED
-    assert re.search(r"memory_mb is better than its target, .*: write memory_mb = 0\.000\d+", result.message)
+    assert re.search(r"memory_mb is better than its target, .*: write memory_mb = 0\.000\d+ ", result.message)
 
 
 def test_a_result_says_where_its_test_and_its_targets_are_written(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What ttci knows, a table each: metrics, units, checks, kernel operations, backends of devices."""
+"""What ttci knows, a table each: metrics, units, checks, kernel operations, backends, roofs of boards."""

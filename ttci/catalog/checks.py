@@ -32,6 +32,7 @@ class Capability(Enum):
     TIMING = auto()  # its latency means something
     MEMORY = auto()
     AUTOGRAD = auto()
+    LIMIT = auto()  # what a forward pass must at least take can be told; no check needs it
 
 
 class CheckFacts:

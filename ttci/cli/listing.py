@@ -8,11 +8,11 @@ from argparse import Namespace
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ttci.cli.target_table import target_figures, target_table
 from ttci.errors import ExitCode, InputError, Mistake
 from ttci.manifest import (
     Manifest,
     Pair,
-    TestTargets,
     load_manifest,
     select,
 )
@@ -21,6 +21,9 @@ from ttci.text.table import align
 from ttci.text.terminal import terminal_width
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ttci.report.limits import KnownLimits
     from ttci.testing.config import ModuleTest
 
 
@@ -29,15 +32,18 @@ def list_models(options: Namespace) -> ExitCode:
     manifest = load_manifest(options.manifest)
     pairs = _all_pairs(manifest, options.models)
     tests = {model: _tests_of(manifest, model) for model in models_of(pairs)} if options.tests else {}
+    known = _known_limits(options.report_dir, manifest)
+    _warn_of_impossible(manifest, models_of(pairs), known)
     if options.json:
-        print(json.dumps(_as_json(manifest, pairs, tests), indent=2))
+        print(json.dumps(_as_json(manifest, pairs, tests, known), indent=2))
         return ExitCode.OK
     lacks = missing_by_device(manifest)
     rows = [_pair_row(manifest, pair, lacks[pair.device]) for pair in pairs]
-    print(align([("pair", "backend", "here", "source"), *rows], terminal_width()))
-    targets = [row for pair in pairs for row in _target_rows(manifest, pair)]
+    width = terminal_width()
+    print(align([("pair", "backend", "here", "source"), *rows], width))
+    targets = target_table(manifest, pairs, known, width)
     if targets:
-        print("\n" + align([("target of", "test", "metric", "value"), *targets], terminal_width()))
+        print(f"\n{targets}")
     for model, declared in tests.items():
         print(
             f"\n{model}\n"
@@ -52,6 +58,7 @@ def check(options: Namespace) -> ExitCode:
     mistakes: list[Mistake] = []
     models = models_of(_all_pairs(manifest, options.models))
     warn(manifest.doubts(models))
+    _warn_of_impossible(manifest, models, _known_limits(options.report_dir, manifest))
     for model in models:
         try:
             tests = _tests_of(manifest, model)
@@ -71,6 +78,20 @@ def warn(doubts: Iterable[Mistake]) -> None:
     """Print what is probably not meant so."""
     for doubt in doubts:
         print(f"warning: {doubt}", file=sys.stderr)
+
+
+def _warn_of_impossible(manifest: Manifest, models: Iterable[str], known: KnownLimits) -> None:
+    """Warn of targets that no board can reach."""
+    from ttci.report.limits import impossible_targets
+
+    warn(target.mistake for target in impossible_targets(manifest, models, known))
+
+
+def _known_limits(folder: Path, manifest: Manifest) -> KnownLimits:
+    """What earlier runs found, where there are some."""
+    from ttci.report.limits import KnownLimits, limits_below
+
+    return limits_below(folder, manifest) if folder.is_dir() else KnownLimits()
 
 
 def _all_pairs(manifest: Manifest, models: list[str]) -> list[Pair]:
@@ -98,38 +119,22 @@ def _pair_row(manifest: Manifest, pair: Pair, lacks: str | None) -> tuple[str, s
     return str(pair), f"{device.backend} {device.target}", here, manifest.models[pair.model].source
 
 
-def _target_rows(manifest: Manifest, pair: Pair) -> list[tuple[str, str, str, str]]:
-    targets = manifest.models[pair.model].targets.get(pair.device, {})
-    return [
-        (str(pair), test, metric, value)
-        for test, entry in targets.items()
-        for metric, value in _figures(entry).items()
-    ]
-
-
 def _test_row(test: ModuleTest) -> tuple[str, str, str, str, str]:
     from ttci.testing.input_trial import full_shape
 
     label, shapes = type(test.module).__name__, [full_shape(test)]
     if test.kernel:
         label, shapes = f"{test.kernel.entry.op} kernel", [*test.kernel.entry.shapes]
-    targets = ", ".join(f"{metric} {value}" for metric, value in _figures(test.targets).items())
+    targets = ", ".join(f"{metric} {value}" for metric, value in target_figures(test.targets).items())
     inputs = ", ".join(" x ".join(map(str, shape)) for shape in shapes)
     if test.decode_cache_length is not None:
         inputs += f", cache of {test.decode_cache_length}"
     return test.name, label, inputs, ", ".join(test.checks), targets or "-"
 
 
-def _figures(targets: TestTargets) -> dict[str, str]:
-    figures = {metric: getattr(targets, metric) for metric in type(targets).model_fields}
-    return {
-        metric: f"{target.value:g}" + (f" ±{target.tolerance:.0%}" if target.tolerance is not None else "")
-        for metric, target in figures.items()
-        if target is not None
-    }
-
-
-def _as_json(manifest: Manifest, pairs: list[Pair], tests: dict[str, list[ModuleTest]]) -> dict[str, Any]:
+def _as_json(
+    manifest: Manifest, pairs: list[Pair], tests: dict[str, list[ModuleTest]], known: KnownLimits
+) -> dict[str, Any]:
     lacks = missing_by_device(manifest)
     return {
         "pairs": [
@@ -141,6 +146,10 @@ def _as_json(manifest: Manifest, pairs: list[Pair], tests: dict[str, list[Module
                 "targets": {
                     test: entry.model_dump(exclude_none=True)
                     for test, entry in manifest.models[pair.model].targets.get(pair.device, {}).items()
+                },
+                "limits": {
+                    test: limit.model_dump()
+                    for test, limit in known.of_model(pair.model, pair.device).items()
                 },
             }
             for pair in pairs

@@ -10,6 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ttci.artifacts import names
@@ -27,10 +28,11 @@ from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
 from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, verdict_line
 from ttci.report.drift_text import changed_lines, note_lines
-from ttci.report.findings import Place, findings
+from ttci.report.findings import Place, findings, impossible_lines
 from ttci.report.html.report import write_html
+from ttci.report.limits import manifest_at
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
-from ttci.report.pairs import report_table
+from ttci.report.pairs import limit_table, report_table
 from ttci.report.read_history import with_history
 from ttci.report.summary.comment import render_comment
 from ttci.report.summary.job import MOST_BYTES, render_summary
@@ -86,7 +88,7 @@ def export(options: Namespace) -> ExitCode:
 
 def _judged(options: Namespace) -> Report:
     """What the folders hold, beside its history."""
-    found = _collected(options.folders, options.plan)
+    found = replace(_collected(options.folders, options.plan), manifest=manifest_at(options.manifest))
     return with_history(found, options.history, options.default_branch, options.manifest)
 
 
@@ -145,11 +147,14 @@ def _link(environ: Mapping[str, str]) -> str | None:
 
 
 def _print(found: Report, options: Namespace) -> None:
-    print(report_table(found, terminal_width()))
+    tables = [report_table(found, terminal_width()), limit_table(found, terminal_width())]
+    print("\n\n".join(filter(None, tables)))
     for entry in found.left_out:
         print(one_line(f"{entry.pair} is not run: {entry.reason}"))
     if found.history:
         _print_changed(found.history, options)
+    for line in impossible_lines(found):
+        print(line, file=sys.stderr)
     for line in _problem_lines(found):
         print(one_line(line), file=sys.stderr)
 

@@ -34,7 +34,7 @@ def run(options: Namespace) -> ExitCode:
         return ExitCode.OK
     warn(manifest.doubts(models_of(job.pair for job in jobs.here)))
     codes = [*_run_pairs(manifest, jobs, options), *_absent(jobs, options.devices)]
-    return _summed_up(jobs, codes, options)
+    return _summed_up(manifest, jobs, codes, options)
 
 
 def _run_pairs(manifest: Manifest, jobs: Plan, options: Namespace) -> list[ExitCode]:
@@ -83,19 +83,32 @@ def _settings(manifest: Manifest, job: Job, options: Namespace) -> RunnerSetting
     return RunnerSettings(PairEnvironment.of(manifest, job).make(), options.quiet)
 
 
-def _summed_up(jobs: Plan, codes: list[ExitCode], options: Namespace) -> ExitCode:
+def _summed_up(manifest: Manifest, jobs: Plan, codes: list[ExitCode], options: Namespace) -> ExitCode:
     """Print a line a pair, and last of all one line of everything; returns the exit code."""
     from ttci.artifacts.pair_folder import PairFolder
+    from ttci.report.collect import report_of
     from ttci.report.conclusion import counts_text
-    from ttci.report.pairs import pair_table, report_of
 
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     code = worst([*codes, *unreadable])
     if runs:
-        print(f"\n{pair_table(runs, terminal_width())}")
+        _print_tables(runs, manifest)
     print(f"\n{VERDICTS[code]}: {counts_text(report_of(runs))}")
     return code
+
+
+def _print_tables(runs: Sequence[Run], manifest: Manifest) -> None:
+    """How each pair ended, the limits, and the targets that no board can reach."""
+    from ttci.report.collect import report_of
+    from ttci.report.findings import impossible_lines
+    from ttci.report.pairs import limit_table, report_table
+
+    report = report_of(runs, manifest)
+    tables = [report_table(report, terminal_width()), limit_table(report, terminal_width())]
+    print("\n" + "\n\n".join(filter(None, tables)))
+    for line in impossible_lines(report):
+        print(line, file=sys.stderr)
 
 
 def _confirming(options: Namespace) -> Confirming | None:

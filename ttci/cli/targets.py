@@ -16,7 +16,7 @@ from ttci.cli import targets_text as text
 from ttci.cli.measured_targets import chosen_by, find_candidates
 from ttci.errors import ExitCode, InputError, Mistake, NothingMatchedError
 from ttci.files import write_whole
-from ttci.manifest import load_manifest
+from ttci.manifest import Manifest, load_manifest
 from ttci.targets.choice import Choice
 from ttci.targets.update import Update
 from ttci.targets.validation import reason_against
@@ -63,7 +63,7 @@ def update(options: Namespace) -> ExitCode:
     if options.dry_run:
         sys.stdout.writelines(_diff(manifest.text, new, str(options.manifest)))
     elif planned.changes:
-        _write(options.manifest, new)
+        _write(manifest, new)
         for change in planned.changes:
             print(planned.place_of(change, new))
     print(_summary(planned, options), file=sys.stderr if options.dry_run else sys.stdout)
@@ -87,18 +87,28 @@ def _refuse_unwritable(path: Path) -> None:
         raise InputError(Mistake(str(path), None, what))
 
 
-def _write(path: Path, new: str) -> None:
+def _write(manifest: Manifest, new: str) -> None:
     """In the place of the file itself, where the path is a link, with its mode and its mark of UTF-8."""
-    file = path.resolve()
-    mode = stat.S_IMODE(file.stat().st_mode)
-    with file.open("rb") as opened:
-        mark = codecs.BOM_UTF8 if opened.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else b""
+    file = manifest.path.resolve()
     try:
-        write_whole(file, [mark, new])
+        mode = stat.S_IMODE(file.stat().st_mode)
+        write_whole(file, _parts(manifest, new))
         file.chmod(mode)
     except OSError as error:
         what = f"it cannot be written: {error.strerror}; make its folder writable, or see --dry-run"
-        raise InputError(Mistake(str(path), None, what)) from None
+        raise InputError(Mistake(str(manifest.path), None, what)) from None
+
+
+def _parts(manifest: Manifest, new: str) -> Iterator[bytes | str]:
+    """What is written, and then, as nothing is in place yet, a last look at what it would replace."""
+    before = manifest.path.read_bytes()
+    if before.startswith(codecs.BOM_UTF8):
+        yield codecs.BOM_UTF8
+    yield new
+    is_as_read = before.removeprefix(codecs.BOM_UTF8) == manifest.text.encode()
+    if not is_as_read or manifest.path.read_bytes() != before:
+        what = "it was changed while its targets were looked for; nothing is written, run this again"
+        raise InputError(Mistake(str(manifest.path), None, what))
 
 
 def _diff(before: str, after: str, name: str) -> Iterator[str]:

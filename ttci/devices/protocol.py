@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory
 from ttci.errors import TtciError
-from ttci.results import Fidelity
+from ttci.results import Fidelity, Limit
 
 Call = Callable[[], Any]
 
@@ -72,3 +72,10 @@ class Device(Protocol):
 
     def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """The most tensor bytes alive during `call`, weights and inputs included."""
+
+
+class KnowsLimits(Protocol):
+    """What a device with the capability `LIMIT` also does."""
+
+    def limit(self, module: Callable[..., Any], inputs: Any, call: Call) -> Limit | None:
+        """The shortest time that the board allows for `call`; None where it does nothing that takes some."""

@@ -27,7 +27,7 @@ class TorchDevice:
     """Runs modules with torch, in one floating-point type."""
 
     fidelity = Fidelity.REFERENCE
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.LIMIT}
 
     def __init__(self, name: str, entry: TorchDeviceEntry) -> None:
         if entry.target == "cuda" and not torch.cuda.is_available():

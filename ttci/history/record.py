@@ -36,7 +36,7 @@ def recorded(run: Run) -> Run:
 def _recorded(result: Result, fidelity: Fidelity) -> Result:
     kept = tuple(m for m in result.measurements if m.value is not None and _has_meaning(m, fidelity))
     config = result.config.without(*_LOCAL)
-    return result.model_copy(update={"message": "", "config": config, "measurements": kept})
+    return result.model_copy(update={"message": "", "config": config, "measurements": kept, "limit": None})
 
 
 def _has_meaning(measurement: Measurement, fidelity: Fidelity) -> bool:

@@ -2,7 +2,8 @@
 
 error: a pair that is incomplete, a check that failed or could not be judged.
 warning: a device, or every check of a test, that is unavailable: absent silicon is no success;
-    a figure that is slower than its history, which is an error where the report fails on it.
+    a figure that is slower than its history, which is an error where the report fails on it; a target
+    that no board can reach.
 notice: a target that is beaten by more than its tolerance and asks to be brought up to date;
     a figure that is faster than its history, and one that looks changed and was not confirmed.
 
@@ -24,6 +25,7 @@ _MOST_CHARACTERS = 2000  # of a text: a traceback is for the log
 _LEVELS = {  # every other is an error
     Rank.SLOWER: "warning",
     Rank.UNAVAILABLE: "warning",
+    Rank.IMPOSSIBLE: "warning",
     Rank.SUSPECTED: "notice",
     Rank.IMPROVED: "notice",
     Rank.FASTER: "notice",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ttci.drift.judgement import HistoryView, SeriesDrift
+from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.conclusion import fails_on_drift, verdict_word
 from ttci.report.drift_reasons import reason_text
@@ -28,7 +29,7 @@ def encode_report(report: Report, fail_on: str = "failure") -> Iterator[str]:
     yield f'{head},\n  "pairs": ['
     for index, entry in enumerate(report.pairs):
         run = entry.run.model_dump_json(by_alias=True) if entry.run else "null"
-        own = json.dumps(_pair(entry, drifts.get(entry.pair, []))).removesuffix("}")
+        own = json.dumps(_pair(report, entry, drifts.get(entry.pair, []))).removesuffix("}")
         yield f'{"," if index else ""}\n    {own}, "run": {run}}}'
     yield "\n  ]\n}\n"
 
@@ -79,7 +80,8 @@ def _drift(entry: SeriesDrift) -> dict[str, Any]:
     }
 
 
-def _pair(entry: PairReport, drift: list[dict[str, Any]]) -> dict[str, Any]:
+def _pair(report: Report, entry: PairReport, drift: list[dict[str, Any]]) -> dict[str, Any]:
+    limits = report.limits.of_model(*model_and_device(entry.pair))
     return {
         "pair": entry.pair,
         "folder": str(entry.folder) if entry.folder else None,
@@ -87,6 +89,7 @@ def _pair(entry: PairReport, drift: list[dict[str, Any]]) -> dict[str, Any]:
         "outcomes": {str(outcome): count for outcome, count in entry.outcomes.items()},
         "problems": list(map(_problem, entry.problems)),
         "drift": drift,
+        "limits": {test: limit.model_dump() for test, limit in limits.items()},
     }
 
 

@@ -20,7 +20,8 @@ from ttci.artifacts.bounded import check_readable
 from ttci.artifacts.find import Found, look_below, pair_named
 from ttci.artifacts.plan_file import LeftOut, Planned, read_planned
 from ttci.errors import ExitCode, InputError, MachineryError, quoted, worst
-from ttci.manifest import Pair
+from ttci.manifest import Manifest, Pair
+from ttci.report.limits import KnownLimits
 from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
 from ttci.text.one_line import one_line
 
@@ -94,12 +95,20 @@ class Report:
         left_out: pairs that were not to run, and why.
         problems: of no pair, such as a torn plan.
         history: its figures beside what earlier runs measured; None where nobody asked for it.
+        manifest: says which devices have the same limits, and which targets there are; None where
+            it is not at hand.
     """
 
     pairs: tuple[PairReport, ...]
     left_out: tuple[LeftOut, ...] = ()
     problems: tuple[Problem, ...] = ()
     history: HistoryView | None = None
+    manifest: Manifest | None = None
+
+    @cached_property
+    def limits(self) -> KnownLimits:
+        """What its runs tell of the limits of tests."""
+        return KnownLimits((entry.run for entry in self.pairs if entry.run), self.manifest)
 
     @cached_property
     def outcomes(self) -> Counter[Outcome]:
@@ -125,6 +134,11 @@ class Report:
             for entry in self.pairs
         )
         return replace(self, pairs=pairs)
+
+
+def report_of(runs: Iterable[Run], manifest: Manifest | None = None) -> Report:
+    """A report of nothing but these runs."""
+    return Report(tuple(PairReport(run.pair, run=run) for run in runs), manifest=manifest)
 
 
 def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:

@@ -13,9 +13,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ttci.catalog.metrics import WITH_TARGETS
 from ttci.drift.judgement import HistoryView
+from ttci.manifest import Identity
+from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.drift_text import describe_drift
+from ttci.report.limits import impossible_targets
 from ttci.report.ranking import (
     Rank,
     missed_targets,
@@ -25,8 +29,9 @@ from ttci.report.ranking import (
     ratio_to_limit,
     worsening,
 )
-from ttci.results import Measurement, Outcome, Result, Run, Verdict
+from ttci.results import Outcome, Result, Run, Verdict, why_impossible
 from ttci.text.measurement import describe_failure, describe_improvement
+from ttci.text.one_line import one_line
 
 _PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
 
@@ -73,8 +78,47 @@ def _findings(report: Report) -> Iterator[Finding]:
             yield _of_problem(entry.pair, problem)
         if entry.run:
             yield from _of_run(entry, entry.run)
+    yield from impossible(report)
     if report.history:
         yield from _of_history(report, report.history)
+
+
+def impossible(report: Report) -> Iterator[Finding]:
+    """The targets that no board can reach: those that were judged, and the manifest's others."""
+    said: set[tuple[str, str]] = set()
+    for entry in report.pairs:
+        for result in entry.results:
+            for metric, why in _impossible_in(report, entry, result):
+                said.add((f"{entry.pair}/{result.test}", metric))
+                place = _place_of_target(result, metric)
+                yield Finding(Rank.IMPOSSIBLE, result.id, f"target {metric}: {why}", place=place)
+    if report.manifest is None:
+        return
+    models = dict.fromkeys(entry.run.model for entry in report.pairs if entry.run)
+    stated = [model for model in models if model in report.manifest.models]
+    for target in impossible_targets(report.manifest, stated, report.limits):
+        if (f"{target.pair}/{target.test}", target.metric) not in said:
+            place = _place(f"{target.mistake.file}:{target.mistake.line}")
+            identity = str(Identity(target.pair, target.test, WITH_TARGETS[target.metric].check))
+            yield Finding(Rank.IMPOSSIBLE, identity, f"target {target.metric}: {target.why}", place=place)
+
+
+def impossible_lines(report: Report) -> Iterator[str]:
+    """A warning for each target that no board can reach, at its line."""
+    for finding in impossible(report):
+        where = f"{finding.place}: " if finding.place else ""
+        yield one_line(f"warning: {where}{finding.identity}: {finding.text}")
+
+
+def _impossible_in(report: Report, entry: PairReport, result: Result) -> Iterator[tuple[str, str]]:
+    """By metric, why a target of `result` cannot be reached."""
+    model, device = model_and_device(entry.pair)
+    limit = report.limits.of(model, device, result.test)
+    for measurement in result.measurements if limit else ():
+        target = measurement.target
+        why = limit and target and why_impossible(measurement.name, target, limit)
+        if why:
+            yield measurement.name, why
 
 
 def _of_problem(identity: str, problem: Problem) -> Finding:
@@ -105,7 +149,7 @@ def _of_bad(result: Result, run: Run) -> Finding:
     if not missed:
         place = _declared(result)
         return Finding(rank, result.id, _on(run, text), place=place, failed_check=result.check)
-    ratio, place = ratio_to_limit(missed[0]), _place_of_target(result, missed[0])
+    ratio, place = ratio_to_limit(missed[0]), _place_of_target(result, missed[0].name)
     return Finding(rank, result.id, _on(run, text), ratio, place, result.check)
 
 
@@ -113,7 +157,7 @@ def _improvements(result: Result, run: Run) -> Iterable[Finding]:
     for measurement in result.measurements:
         if measurement.verdict is Verdict.IMPROVED:
             text = _on(run, describe_improvement(measurement))
-            yield Finding(Rank.IMPROVED, result.id, text, None, _place_of_target(result, measurement))
+            yield Finding(Rank.IMPROVED, result.id, text, None, _place_of_target(result, measurement.name))
 
 
 def _of_history(report: Report, view: HistoryView) -> Iterator[Finding]:
@@ -134,10 +178,10 @@ def _on(run: Run, text: str) -> str:
     return f"{text}\nfidelity of {run.device}: {run.fidelity}"
 
 
-def _place_of_target(result: Result, measurement: Measurement) -> Place | None:
+def _place_of_target(result: Result, metric: str) -> Place | None:
     """Where the manifest states the target, else where the test is declared."""
     places = result.config.targets_at or {}
-    return _place(places.get(measurement.name)) or _declared(result)
+    return _place(places.get(metric)) or _declared(result)
 
 
 def _declared(result: Result) -> Place | None:

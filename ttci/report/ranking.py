@@ -20,10 +20,11 @@ class Rank(IntEnum):
     MISSED = 3  # a target
     SLOWER = 4  # than its history; it fails a report that is told to fail on it
     UNAVAILABLE = 5
-    SUSPECTED = 6  # of being slower or faster
-    IMPROVED = 7  # against its target
-    FASTER = 8  # than its history
-    WELL = 9
+    IMPOSSIBLE = 6  # a target that no board can reach
+    SUSPECTED = 7  # of being slower or faster
+    IMPROVED = 8  # against its target
+    FASTER = 9  # than its history
+    WELL = 10
 
     @property
     def fails(self) -> bool:

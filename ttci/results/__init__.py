@@ -2,6 +2,7 @@
 
 from ttci.results.facts import Config, Environment
 from ttci.results.judging import exit_code, judge
+from ttci.results.limit import Limit, limit_of, why_impossible
 from ttci.results.models import DEFAULT_TARGET_TOLERANCE, SCHEMA, Measurement, Result, Run
 from ttci.results.run_file import Journal, JournalReader, encodable_in, parse_run, read_run, write_run
 from ttci.results.vocabulary import Drift, Fidelity, Outcome, State, Verdict
@@ -15,6 +16,7 @@ __all__ = [
     "Fidelity",
     "Journal",
     "JournalReader",
+    "Limit",
     "Measurement",
     "Outcome",
     "Result",
@@ -24,7 +26,9 @@ __all__ = [
     "encodable_in",
     "exit_code",
     "judge",
+    "limit_of",
     "parse_run",
     "read_run",
+    "why_impossible",
     "write_run",
 ]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ttci.errors import encodable
 from ttci.results.facts import Config, Environment
+from ttci.results.limit import Limit
 from ttci.results.vocabulary import Fidelity, Outcome, State, Verdict
 
 SCHEMA = 1
@@ -61,6 +62,7 @@ class Result(_Record):
     config: Config = Config()
     measurements: tuple[Measurement, ...] = ()
     state: State = State.JUDGED
+    limit: Limit | None = None  # of its test on the board; of a check that is timed, or would be
 
     @property
     def is_unfinished(self) -> bool:

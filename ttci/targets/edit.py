@@ -1,27 +1,21 @@
 """Numbers of a manifest written anew, and targets added to it; every other byte stays.
 
-tree-sitter says where the numbers stand, and they are cut out and put in there: a library that
-writes a whole document from its own model of it may change what nobody asked it to. Whatever
-was done, the result must be read as what was meant.
+tomlkit, which keeps the style of a text, does it. Whatever it did, another reader must find in
+the result what was meant, and every comment that has a line of its own must be there, in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tomli
 
 from ttci.errors import TtciError
-from ttci.manifest.lines import Keys, key_nodes, syntax_tree
 from ttci.targets.as_toml import KeysOfTest, toml_number, toml_value
-from ttci.targets.insert import with_new_entries
 
-if TYPE_CHECKING:
-    from tree_sitter import Node
-
-_NUMBERS = ("integer", "float")
+_FORM = "it is written in a form in which targets cannot be put"
 
 
 class CannotEditError(TtciError):
@@ -55,7 +49,7 @@ def with_targets(text: str, targets: Iterable[NewTarget]) -> str:
         CannotEditError: it is of a form in which they cannot be written.
     """
     meant = tomli.loads(text)
-    numbers: dict[Keys, float] = {}
+    numbers: dict[tuple[str, ...], float] = {}
     missing: dict[KeysOfTest, dict[str, str]] = {}
     for target in targets:
         changed = _changed(_at(meant, target.keys), target)
@@ -63,29 +57,29 @@ def with_targets(text: str, targets: Iterable[NewTarget]) -> str:
         if not changed:
             entry = toml_value(target.value, target.tolerance)
             missing.setdefault(target.test, {})[target.metric] = entry
+    after = _written(text, numbers, missing)
     for keys, number in numbers.items():
         _at(meant, keys[:-1])[keys[-1]] = number
-    text = _with_numbers(text, numbers)
-    text = with_new_entries(text, missing)
     for test, entries in missing.items():
         _add(meant, test, entries)
-    _hold_that_it_says(text, meant)
-    return text
+    if _read(after) != meant or _lines_of_comments(after) != _lines_of_comments(text):
+        raise CannotEditError(_FORM)
+    return after
 
 
-def _changed(written: Any, target: NewTarget) -> dict[Keys, float]:
+def _changed(written: Any, target: NewTarget) -> dict[tuple[str, ...], float]:
     """Which numbers change, by their keys; none where the target is not there yet."""
     if written is None:
         return {}
     if not isinstance(written, dict):
         return {target.keys: target.value}
-    changed: dict[Keys, float] = {(*target.keys, "value"): target.value}
+    changed = {(*target.keys, "value"): target.value}
     if "tolerance" in written and written["tolerance"] < target.tolerance:
         changed[(*target.keys, "tolerance")] = target.tolerance
     return changed
 
 
-def _at(data: Any, keys: Sequence[str | int]) -> Any:
+def _at(data: Any, keys: Sequence[str]) -> Any:
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None
     return data
@@ -98,23 +92,33 @@ def _add(meant: dict[str, Any], test: KeysOfTest, entries: Mapping[str, str]) ->
     table |= {metric: tomli.loads(f"it = {value}")["it"] for metric, value in entries.items()}
 
 
-def _with_numbers(text: str, numbers: Mapping[Keys, float]) -> str:
-    raw = text.encode()
-    places: list[tuple[Node, float]] = []
-    for keys, node in key_nodes(syntax_tree(text)):
-        if node.type == "pair" and keys in numbers and node.named_children[1].type in _NUMBERS:
-            places.append((node.named_children[1], numbers[keys]))
-    for node, number in sorted(places, key=lambda place: -place[0].start_byte):
-        written = raw[node.start_byte : node.end_byte]
-        new = toml_number(number, is_float=b"." in written)
-        raw = raw[: node.start_byte] + new.encode() + raw[node.end_byte :]
-    return raw.decode()
+def _written(
+    text: str, numbers: Mapping[tuple[str, ...], float], missing: Mapping[KeysOfTest, Mapping[str, str]]
+) -> str:
+    import tomlkit  # `ttci targets suggest` starts without it
+    from tomlkit.exceptions import TOMLKitError
 
+    from ttci.targets.insert import add_entries
 
-def _hold_that_it_says(text: str, meant: Mapping[str, Any]) -> None:
+    line_break = "\r\n" if "\r\n" in text else "\n"
+    end = line_break * (1 if text.endswith("\n") else 2)  # no comment ends it: each has a line below
     try:
-        says = tomli.loads(text)
+        document = tomlkit.parse(text + end)
+        for keys, number in numbers.items():
+            table = _at(document, keys[:-1])
+            table[keys[-1]] = tomlkit.value(toml_number(number, is_float=isinstance(table[keys[-1]], float)))
+        add_entries(document, missing, line_break)
+        return document.as_string().removesuffix(end)
+    except TOMLKitError:
+        raise CannotEditError(_FORM) from None
+
+
+def _read(text: str) -> Any:
+    try:
+        return tomli.loads(text)
     except tomli.TOMLDecodeError:
-        says = {}
-    if says != meant:
-        raise CannotEditError("it is written in a form in which targets cannot be put")
+        return None
+
+
+def _lines_of_comments(text: str) -> list[str]:
+    return [line for line in map(str.strip, text.splitlines()) if line.startswith("#")]

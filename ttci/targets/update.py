@@ -74,8 +74,8 @@ class Update:
         path = self._manifest.path
         try:
             text = with_targets(self._manifest.text, (change.new for change in self.changes))
-        except CannotEditError:
-            raise InputError([self._by_hand(change) for change in self.changes]) from None
+        except CannotEditError as error:
+            raise InputError([self._by_hand(change, str(error)) for change in self.changes]) from None
         check_manifest(path, text)
         return text
 
@@ -162,10 +162,10 @@ class Update:
         what = f"{of_check} stands in the model's code, not in {manifest}; change it there to"
         return Mistake(candidate.declared_at, None, f"{what} {toml_number(candidate.value)}")
 
-    def _by_hand(self, change: Change) -> Mistake:
+    def _by_hand(self, change: Change, why: str) -> Mistake:
         new = change.new
-        what = "it is written in a form in which targets cannot be put; write it by hand"
-        return self._manifest.mistake(new.keys, f"{what}: {toml_value(new.value, new.tolerance)}")
+        value = toml_value(new.value, new.tolerance)
+        return self._manifest.mistake(new.keys, f"{why}; write it by hand: {value}")
 
     @cached_property
     def _commented_out(self) -> Mapping[Keys, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ttci.catalog.units import is_of_time
-from ttci.results import Fidelity
+from ttci.results import Fidelity, why_impossible
 from ttci.targets.candidates import Candidate
 
 MOST_TOLERANCE = 0.5
@@ -36,6 +36,11 @@ def _of_wrong_numbers(candidate: Candidate) -> str | None:
     return "what the test computes was wrong in that run; a target is of a right result: correct it first"
 
 
+def _of_physics(candidate: Candidate) -> str | None:
+    limit = candidate.result.limit
+    return why_impossible(candidate.metric, candidate.value, limit) if limit else None
+
+
 def _of_noise(candidate: Candidate) -> str | None:
     if candidate.tolerance <= MOST_TOLERANCE:
         return None
@@ -50,5 +55,6 @@ _RULES: tuple[Callable[[Candidate], str | None], ...] = (
     _of_meaningless_time,
     _of_nothing,
     _of_wrong_numbers,
+    _of_physics,
     _of_noise,
 )

@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from ttci.catalog.checks import check_class
+from ttci.catalog.checks import check_class, needs_timer
 from ttci.catalog.metrics import WITH_TARGETS
 from ttci.checks.outcome import NotJudgedError
 from ttci.checks.protocol import make_check
 from ttci.devices.protocol import NoImplementationError
 from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
-from ttci.results import Config, Measurement, Outcome, Result, Verdict, encodable_in
+from ttci.results import Config, Limit, Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
@@ -48,6 +48,23 @@ class Case:
 
 def judge_case(case: Case, timer: Timer) -> Result:
     """Run the check; whatever the user's module raises becomes the outcome `error`."""
+    result = _judged(case, timer)
+    if not needs_timer(case.check) or result.outcome is Outcome.ERROR:
+        return result
+    return result.model_copy(update={"limit": _limit(case)})
+
+
+def _limit(case: Case) -> Limit | None:
+    """The shortest time that the board allows; None of a module that does not run: other checks say why."""
+    try:
+        with case.model_code():
+            return case.prepared.limit()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
+        add_to_log(f"{case.identity}: its limit is not known: {describe(error)}")
+        return None
+
+
+def _judged(case: Case, timer: Timer) -> Result:
     start = time.perf_counter()
     check = make_check(case.check)
     needed = check.needs

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,9 @@ from ttci.checks.memory import PeakMemory
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices.conversion import runnable
-from ttci.devices.protocol import Device
+from ttci.devices.protocol import Device, KnowsLimits
 from ttci.modules.decode import DecodeStep
+from ttci.results import Limit
 from ttci.tensors import map_tensors, tensors_in
 from ttci.testing.config import ModuleTest, Shape
 from ttci.testing.cut_trial import CutTrial
@@ -41,6 +42,8 @@ class PreparedTest:
         self.device = device
         self._made_inputs: dict[Shape, Inputs] = {}  # both of the shape that was made last
         self._reference_outputs: dict[Shape, Sequence[Tensor]] = {}
+        self._values_are_known = True  # of what is on the device
+        self.may_have_limit = True
         self.gradient_dtype = "float64"  # until gradient_problem() finds that it is another
 
     @cached_property
@@ -209,6 +212,7 @@ class PreparedTest:
         for name in ("module", "run_on_device", "device_inputs"):
             self.__dict__.pop(name, None)
         self._made_inputs, self._reference_outputs = {}, {}
+        self._values_are_known = True
         weights = self.test.module.parameters() if isinstance(self.test.module, nn.Module) else ()
         if sum(weight.nbytes for weight in weights) >= _WORTH_COLLECTING_BYTES:
             gc.collect()
@@ -236,8 +240,17 @@ class PreparedTest:
         self.release()
         return peak
 
+    def limit(self) -> Limit | None:
+        """The shortest time that the device allows for a forward pass; None where nobody can tell."""
+        if Capability.LIMIT not in self.device.capabilities or not self.may_have_limit:
+            return None
+        held, self._values_are_known = [self.device_inputs.positional, self.device_inputs.keyword], False
+        return cast("KnowsLimits", self.device).limit(self.run_on_device, held, self.forward)
+
     def observe(self) -> Observed:
         """Two forward passes, with everything that the correctness check looks at."""
+        if not self._values_are_known:
+            self.release()
         references = self.references
         used = self._put_on_device()
         # Copied at once: a call may change its inputs, and an output may be an input or a buffer.

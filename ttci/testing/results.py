@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ttci.errors import ExitCode
 from ttci.results import Outcome, Result, exit_code
-from ttci.text.measurement import describe_briefly
+from ttci.text.measurement import describe_figures
 from ttci.text.table import align
 
 
@@ -49,8 +49,7 @@ class TestResults:
 
 def line_of(result: Result) -> tuple[str, str, str, str]:
     """A result as a row: test, check, outcome, what was measured with its verdict."""
-    measured = "; ".join(map(describe_briefly, result.measurements))
-    return result.test, result.check, str(result.outcome), measured
+    return result.test, result.check, str(result.outcome), describe_figures(result)
 
 
 def _indented(text: str) -> str:

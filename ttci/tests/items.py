@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from ttci.artifacts import names
 from ttci.catalog.checks import needs_timer
 from ttci.results import Result
 from ttci.testing.judge import Case
+from ttci.tests.recorder import Recorder
 
 CASE: pytest.StashKey[Case] = pytest.StashKey()
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
@@ -35,6 +36,15 @@ class Check(pytest.Function):
         """
         parts: Any = super().id
         return type(parts).parse(self.nodeid)
+
+
+def cases_of(cases: Iterable[Case], checks: Collection[str], recorder: Recorder | None) -> list[Case]:
+    """Those of these checks; no limit is asked of a test that took a process along: it would do so again."""
+    lost = recorder.lost_tests if recorder else ()
+    chosen = [case for case in cases if case.check in checks]
+    for case in chosen:
+        case.prepared.may_have_limit = case.identity.test not in lost
+    return chosen
 
 
 def items_of(parent: pytest.Module, function: object, cases: Iterable[Case]) -> list[pytest.Item]:

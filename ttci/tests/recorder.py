@@ -83,6 +83,11 @@ class Recorder:
         """The identities that have their result: what an earlier process left, and what came since."""
         return frozenset(self._results)
 
+    @property
+    def lost_tests(self) -> frozenset[str]:
+        """The tests of which a check took an earlier process along."""
+        return frozenset(result.test for result in self._results.values() if result.is_lost)
+
     def expect(self, identities: Iterable[str]) -> None:
         """These are going to be judged."""
         for identity in identities:

@@ -27,7 +27,7 @@ from ttci.tests.ending import (
     make_encodable,
     tell_of_uncaught,
 )
-from ttci.tests.items import CASE, RESULT, SuiteModule, function_for, items_of
+from ttci.tests.items import CASE, RESULT, SuiteModule, cases_of, function_for, items_of
 from ttci.tests.recorder import Recorder
 from ttci.tests.unmeasured import fail_where_a_target_binds, left_out_with_a_target
 from ttci.tests.watchdog import Watchdog
@@ -73,7 +73,7 @@ class SuiteSession:
         if _is_xdist_controller(self._config):
             self._device.close()
         elif self._choice:
-            self._cases = [case for case in self._choice.cases if case.check in self._checks]
+            self._cases = cases_of(self._choice.cases, self._checks, self._recorder)
         self._choice = None
 
     def pytest_unconfigure(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttci.results import Measurement, Verdict
+from ttci.results import Limit, Measurement, Result, Verdict
 from ttci.text.duration import duration_text
 
 
@@ -17,7 +17,8 @@ def describe_failure(measurement: Measurement) -> str:
 def describe_improvement(measurement: Measurement) -> str:
     """That the target should be brought up to date, and to what."""
     m = measurement
-    return f"{m.name} is better than its target, {describe(m)}: write {m.name} = {_figure(m.value, digits=3)}"
+    new = f"{m.name} = {_figure(m.value, digits=3)} (in the manifest: `ttci targets update --improved`)"
+    return f"{m.name} is better than its target, {describe(m)}: write {new}"
 
 
 def describe(measurement: Measurement) -> str:
@@ -44,6 +45,30 @@ def describe_briefly(measurement: Measurement) -> str:
     target = "" if m.target is None else f"target {_figure(m.target)}{unit}: {m.verdict}"
     remarks = "; ".join(filter(None, [doubt_of(m), target]))
     return f"{m.name} {_figure(m.value)}{unit}{capacity}{f' ({remarks})' if remarks else ''}"
+
+
+def describe_figures(result: Result) -> str:
+    """Everything that a check measured, and the limit of its test on the board."""
+    figures = [describe_briefly(measurement) for measurement in result.measurements]
+    return "; ".join([*figures, *([describe_limit(result.limit)] if result.limit else [])])
+
+
+def describe_limit(limit: Limit, metric: str = "latency_ms") -> str:
+    """``limit 1.9 ms (DRAM)``: what no program on the board goes beyond, and what bounds it."""
+    if metric == "tokens_per_s_per_user":
+        return f"limit {_figure(1000 / limit.latency_ms, digits=3)} tokens/s/user ({limit.bound_by})"
+    return f"limit {_figure(limit.latency_ms, digits=3)} ms ({limit.bound_by})"
+
+
+def value_and_target(measurement: Measurement | None) -> tuple[str, str]:
+    """Both with their unit; a dash for what there is none of."""
+    if measurement is None:
+        return "-", "-"
+    figures = (measurement.value, measurement.target)
+    value, target = (
+        "-" if figure is None else f"{_figure(figure, digits=4)}{_unit(measurement)}" for figure in figures
+    )
+    return value, target
 
 
 def doubt_of(measurement: Measurement) -> str:

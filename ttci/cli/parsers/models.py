@@ -11,17 +11,19 @@ from ttci.cli import plan as plan_command
 from ttci.cli import run as run_command
 from ttci.cli.parsers.shared import (
     ELSE_OFF,
-    REPORTS,
     Subparsers,
     add_changed,
     add_choice,
     add_history_source,
     add_json,
     add_models,
+    add_report_dir,
     command,
     described,
     positive,
 )
+
+_LIMITS_FROM = "where the runs are whose limits are shown"
 
 
 def add_init(subparsers: Subparsers) -> None:
@@ -46,6 +48,7 @@ def add_list(subparsers: Subparsers) -> None:
     list_models.add_argument(
         "--tests", action="store_true", help="import the models and list their tests too"
     )
+    add_report_dir(list_models, _LIMITS_FROM)
     add_json(list_models)
 
 
@@ -54,6 +57,7 @@ def add_check(subparsers: Subparsers) -> None:
     what = "import the models and check every declaration"
     check = command(subparsers, "check", what, listing.check)
     add_models(check)
+    add_report_dir(check, _LIMITS_FROM)
 
 
 def add_run(subparsers: Subparsers) -> None:
@@ -105,12 +109,7 @@ def _add_running(parser: ArgumentParser) -> None:
         action="store_true",
         help="run each pair in the environment that nox would make for it, made where it is not there",
     )
-    parser.add_argument(
-        "--report-dir",
-        type=Path,
-        metavar="DIR",
-        help=f"where the files of each pair go; default: {REPORTS} beside the manifest",
-    )
+    add_report_dir(parser, "where the files of each pair go")
 
 
 def add_plan(subparsers: Subparsers) -> None:

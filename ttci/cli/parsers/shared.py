@@ -86,6 +86,12 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_report_dir(parser: argparse.ArgumentParser, what: str) -> None:
+    """Where runs leave their folders; `what` says what for."""
+    help_text = f"{what}; default: {REPORTS} beside the manifest"
+    parser.add_argument("--report-dir", type=Path, metavar="DIR", help=help_text)
+
+
 def add_history_source(parser: argparse.ArgumentParser, help_text: str, *, compares: bool = True) -> None:
     """Where the history is, and for what compares, with which branch."""
     parser.add_argument("--history", metavar="SOURCE", help=help_text)

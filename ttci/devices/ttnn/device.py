@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import sys
@@ -27,14 +26,17 @@ from ttci.devices.ttnn.memory import (
     allocated_bytes,
     bytes_of,
     captured,
+    sentence_of,
     tensors_on_device,
     what_is_missing,
 )
-from ttci.devices.ttnn.runtime import environment_of
+from ttci.devices.ttnn.numbers import GoldenError
+from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn
+from ttci.devices.ttnn.work import work_of
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
-from ttci.planning.needs import MOCK_VARIABLE, needs
-from ttci.results import Fidelity
+from ttci.planning.needs import needs
+from ttci.results import Fidelity, Limit, limit_of
 from ttci.runner.board_lock import hold_boards
 from ttci.tensors import map_leaves, map_tensors
 
@@ -50,9 +52,9 @@ class _Target:
 
 _NUMBERS_AND_MEMORY = frozenset({Capability.NUMBERS, Capability.MEMORY})
 _TARGETS = {
-    "silicon": _Target(Fidelity.SILICON, _NUMBERS_AND_MEMORY | {Capability.TIMING}),
+    "silicon": _Target(Fidelity.SILICON, _NUMBERS_AND_MEMORY | {Capability.TIMING, Capability.LIMIT}),
     "simulator": _Target(Fidelity.BIT_EXACT, _NUMBERS_AND_MEMORY),
-    "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY, follows_goldens=True),
+    "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY | {Capability.LIMIT}, follows_goldens=True),
 }
 _ALWAYS = {"TT_METAL_LOGGER_LEVEL": "fatal"}
 _MOST_WARM_UPS = 10
@@ -96,9 +98,9 @@ class TtnnDevice:
         self._timeout_s = 60.0 * entry.timeout_minutes
         self._prepared: dict[int, _Prepared] = {}
         settings = environment_of(entry, self.board)
-        _check_same_board(name, settings)
+        check_same_board(name, settings)
         os.environ.update(_ALWAYS | settings)  # left set: ttnn keeps to it
-        self._ttnn = _import_ttnn()
+        self._ttnn = import_ttnn()
         self.weight_dtype_name: str = entry.weight_dtype
         self._weight_dtype = getattr(self._ttnn, entry.weight_dtype)
         self._traces = entry.trace
@@ -119,7 +121,7 @@ class TtnnDevice:
             mesh = ttnn.open_mesh_device(ttnn.MeshShape(*self.board.mesh_shape), **region)
         except RuntimeError as error:
             self._stack.close()
-            what = f"{self.name}: the {self.board.name} does not open: {_sentence(str(error))}"
+            what = f"{self.name}: the {self.board.name} does not open: {sentence_of(str(error))}"
             raise DeviceUnavailableError(what) from None
         self._stack.callback(ttnn.close_mesh_device, mesh)
         ttnn.SetDefaultDevice(mesh)  # modules that are ttnn already ask for it
@@ -193,7 +195,7 @@ class TtnnDevice:
         if not isinstance(error, RuntimeError) or not text.startswith(("TT_FATAL", "TT_THROW")):
             return None
         running = self._follower.running if self._follower else "ttnn"
-        sentence = _sentence(text)
+        sentence = sentence_of(text)
         missing = what_is_missing(sentence)
         return f"{running} does not fit: {missing}" if missing else f"{running} is refused: {sentence}"
 
@@ -253,8 +255,8 @@ class TtnnDevice:
     def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """Of a chip, and of a core of it; the programs are made anew, to see their circular buffers."""
         ttnn, prepared, chips = self._ttnn, self._prepared[id(module)], self.board.chips
-        given = list(tensors_on_device(ttnn, [inputs, prepared.target.ttnn_already]))
-        in_dram = [t for t in given if t.memory_config().buffer_type == ttnn.BufferType.DRAM]
+        held = [inputs, prepared.target.ttnn_already]
+        given, in_dram = list(tensors_on_device(ttnn, held)), self._in_dram(held)
         l1_held = ttnn.get_memory_view(self._mesh, ttnn.BufferType.L1).total_bytes_allocated_per_bank
         self._mesh.clear_program_cache()
         with captured(ttnn) as graph:
@@ -264,32 +266,30 @@ class TtnnDevice:
         l1_per_core = l1_held + ttnn.graph.extract_resource_usage_per_core(graph).peak_total
         return PeakMemory(total, Usage(dram, chips.dram_bytes), Usage(l1_per_core, chips.l1_bytes_per_core))
 
+    def limit(self, module: Callable[..., Any], inputs: Any, call: Call) -> Limit | None:
+        """By what a chip must move and multiply; of the second call, as the first may make tables."""
+        ttnn = self._ttnn
+        with self.without_values():
+            call()
+            with captured(ttnn) as graph:
+                output = call()
+        given_back = {t.buffer_address(): bytes_of(t) for t in self._in_dram(output)}
+        work = work_of(graph, given_back, lambda address: self._numbers_at(address, [inputs, module]))
+        return limit_of(self.board.name, work.dram_bytes, work.multiply_adds)
+
+    def _in_dram(self, value: Any) -> list[Any]:
+        """The tensors in DRAM that `value` holds."""
+        dram = self._ttnn.BufferType.DRAM
+        return [t for t in tensors_on_device(self._ttnn, value) if t.memory_config().buffer_type == dram]
+
+    def _numbers_at(self, address: int, held_by: Any) -> list[int] | None:
+        """What the tensor holds that lies there; None where nobody knows."""
+        found = next((t for t in self._in_dram(held_by) if t.buffer_address() == address), None)
+        try:
+            return None if found is None else self._read(found).flatten().tolist()
+        except GoldenError:  # it was made while nothing was followed
+            return None
+
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _check_same_board(name: str, settings: dict[str, str]) -> None:
-    """Ttnn looks at the environment once, when it opens its first device."""
-    opened = os.environ.get(MOCK_VARIABLE)
-    if "ttnn" in sys.modules and opened not in (None, settings.get(MOCK_VARIABLE)):
-        raise DeviceUnavailableError(
-            f"{name}: this process has opened another mock board, and ttnn keeps to its first one; "
-            "run each board in a process of its own, as ttci run does"
-        )
-
-
-def _import_ttnn() -> Any:
-    """Import ttnn with its log silent: it prints its configuration."""
-    try:
-        importlib.import_module("loguru").logger.disable("ttnn")
-        return importlib.import_module("ttnn")
-    except ImportError as error:
-        raise DeviceUnavailableError(f"ttnn cannot be imported: {error}") from None
-
-
-def _sentence(text: str) -> str:
-    """What a TT_FATAL or an error of the driver says, without the place in the source and the backtrace."""
-    told = text.partition("\nbacktrace:")[0].partition("\nLocation:")[0]
-    head, separator, info = told.partition("\ninfo:\n")
-    return " ".join((info if separator else head).split())

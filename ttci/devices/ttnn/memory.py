@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import ModuleType
+from functools import partial
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ttci.tensors import children_of
@@ -54,7 +56,7 @@ def allocated_bytes(graph: Iterable[Mapping[str, Any]], kinds: Iterable[str] = _
 
 
 def tensors_on_device(ttnn: Any, value: Any) -> Iterator[Any]:
-    """Every ttnn tensor on the device that `value` holds, in containers and attributes, once."""
+    """Every ttnn tensor on the device that `value` holds, in containers, attributes and closures, once."""
     yield from _tensors_in(ttnn, value, set())
 
 
@@ -66,11 +68,22 @@ def _tensors_in(ttnn: Any, value: Any, seen: set[int]) -> Iterator[Any]:
         if ttnn.is_tensor_storage_on_device(value) and value.is_allocated():
             yield value
         return
+    for item in _held_by(value):
+        yield from _tensors_in(ttnn, item, seen)
+
+
+def _held_by(value: Any) -> Iterable[Any]:
+    """What containers, objects and functions hold."""
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, MethodType):
+        return [value.__self__]
+    if isinstance(value, FunctionType):
+        return inspect.getclosurevars(value).nonlocals.values()
     held = [item for _, item in children_of(value)]
     if not held and hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
         held = list(vars(value).values())
-    for item in held:
-        yield from _tensors_in(ttnn, item, seen)
+    return held
 
 
 def bytes_of(tensor: Any) -> int:
@@ -93,3 +106,10 @@ def what_is_missing(sentence: str) -> str | None:
         return f"{per_bank} in one piece and has {free:,} free, at most {block:,} of them in one piece"
     missing, in_use = banks * (needed - free), f"{used:,} of {size:,} are in use"
     return f"{missing:,} bytes are missing: {per_bank} and has {free:,} free ({in_use})"
+
+
+def sentence_of(text: str) -> str:
+    """What a TT_FATAL or an error of the driver says, without the place in the source and the backtrace."""
+    told = text.partition("\nbacktrace:")[0].partition("\nLocation:")[0]
+    head, separator, info = told.partition("\ninfo:\n")
+    return " ".join((info if separator else head).split())

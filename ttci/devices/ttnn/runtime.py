@@ -7,18 +7,23 @@ are never written to.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from ttci.devices.ttnn.boards import Board
 from ttci.devices.ttnn.standin import install_stand_in
 from ttci.environment import installed_version
-from ttci.errors import MachineryError
+from ttci.errors import DeviceUnavailableError, MachineryError
 from ttci.files import cache_folder, made_whole, plain_cache_errors
 from ttci.manifest import TtnnDeviceEntry
+from ttci.planning.needs import MOCK_VARIABLE
 from ttci.toolchain import ToolState, sfpi_state, ttsim_state
 from ttci.toolchain.release import NO_TTNN, ttnn_package
 
@@ -37,6 +42,25 @@ def environment_of(entry: TtnnDeviceEntry, board: Board) -> dict[str, str]:
             return simulator_environment(entry.chip, sfpi_folder())
         case _:
             return {}
+
+
+def check_same_board(name: str, settings: dict[str, str]) -> None:
+    """Ttnn looks at the environment once, when it opens its first device."""
+    opened = os.environ.get(MOCK_VARIABLE)
+    if "ttnn" in sys.modules and opened not in (None, settings.get(MOCK_VARIABLE)):
+        raise DeviceUnavailableError(
+            f"{name}: this process has opened another mock board, and ttnn keeps to its first one; "
+            "run each board in a process of its own, as ttci run does"
+        )
+
+
+def import_ttnn() -> Any:
+    """Import ttnn with its log silent: it prints its configuration."""
+    try:
+        importlib.import_module("loguru").logger.disable("ttnn")
+        return importlib.import_module("ttnn")
+    except ImportError as error:
+        raise DeviceUnavailableError(f"ttnn cannot be imported: {error}") from None
 
 
 def sfpi_folder() -> Path:

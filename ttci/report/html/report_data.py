@@ -20,9 +20,10 @@ from ttci.artifacts import names
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.html.columns import MOST_CHARACTERS, Texts, columns_of, encoded, json_of, number
+from ttci.report.html.roofline_data import rooflines, timed_limit
 from ttci.report.ranking import Rank, missed_targets, rank_of, ratio_to_limit
 from ttci.results import Measurement, Outcome, Result, Verdict
-from ttci.text.measurement import doubt_of
+from ttci.text.measurement import describe_limit, doubt_of
 
 MOST_RESULTS = 250_000
 MOST_SAMPLES = 1_000  # of one measurement
@@ -47,7 +48,9 @@ def page_data(report: Report, folder: Path) -> Iterator[str]:
     yield ',"pairs":' + json_of([_pair(entry, folder, facts) for entry in report.pairs])
     yield ',"left_out":' + json_of([[entry.pair, entry.reason] for entry in report.left_out])
     yield ',"not_shown":' + json_of(len(rows) - len(shown))
-    yield from columns_of("results", _resultcolumns_of(shown, texts, facts))
+    limits = [_limit_text(report, row) for row in shown]
+    yield ',"rooflines":' + json_of(rooflines(report))
+    yield from columns_of("results", _resultcolumns_of(shown, limits, texts, facts))
     yield from columns_of("measurements", _measurementcolumns_of(measured, texts))
     yield ',"samples":[' + ",".join(_samples(measured)) + "]"
     yield ',"facts":[' + ",".join(facts).replace("<", "\\u003c") + "]"
@@ -103,8 +106,16 @@ def _link(entry: PairReport, folder: Path) -> str | None:
     return quote(os.fsencode(os.path.relpath(log.absolute(), folder.absolute())))
 
 
+def _limit_text(report: Report, row: _Row) -> str:
+    """``limit 1.9 ms (DRAM)``; empty where none is known."""
+    if row.pair == len(report.pairs):
+        return ""
+    limit = timed_limit(report, report.pairs[row.pair], row.result)
+    return describe_limit(limit) if limit else ""
+
+
 def _resultcolumns_of(
-    rows: Sequence[_Row], texts: Texts, facts: Texts
+    rows: Sequence[_Row], limits: Sequence[str], texts: Texts, facts: Texts
 ) -> Iterator[tuple[str, Iterable[str]]]:
     outcomes = {outcome: str(position) for position, outcome in enumerate(Outcome)}
     results = [row.result for row in rows]
@@ -116,6 +127,7 @@ def _resultcolumns_of(
     yield "seconds", (number(result.seconds) for result in results)
     yield "message", (str(texts.position(result.message)) for result in results)
     yield "config", (str(facts.position(_facts(result.config.as_dict()))) for result in results)
+    yield "limit", (str(texts.position(limit)) for limit in limits)
     yield "measurements", (str(len(result.measurements)) for result in results)
 
 

@@ -19,13 +19,13 @@ from ttci.report.summary import markdown
 from ttci.report.summary.budget import FULL, Budget, say_left_out
 from ttci.report.summary.history import add_history
 from ttci.results import Outcome, Result
-from ttci.text.measurement import describe_briefly
+from ttci.text.measurement import describe_figures
 
 MOST_BYTES = 2**20
 _NOTE_BYTES = 2**12  # kept for saying what was left out
 _MOST_OF_A_MESSAGE = 2000  # characters
 _ICONS = {"passed": "✅", "unavailable": "⚠️", "nothing-matched": "⚠️"}  # every other verdict is red
-_OTHERS = (Rank.UNAVAILABLE, Rank.IMPROVED)
+_OTHERS = (Rank.UNAVAILABLE, Rank.IMPOSSIBLE, Rank.IMPROVED)
 _OUTCOME_ICONS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.ERROR: "💥", Outcome.UNAVAILABLE: "⚠️"}
 _END = "\n</details>\n\n"
 
@@ -126,7 +126,9 @@ def _add_others(budget: Budget, report: Report, others: Sequence[Finding]) -> No
     ]
     if not rows:
         return
-    what = "unavailable, left out, or better than the target"
+    is_any_impossible = any(finding.rank is Rank.IMPOSSIBLE for finding in others)
+    impossible = "below the limit, " if is_any_impossible else ""
+    what = f"unavailable, left out, {impossible}or better than the target"
     head = f"<details><summary>{len(rows):,} {what}</summary>\n\n"
     taken = budget.add_table(head + markdown.head(["", "what", "why"]), rows, end=_END, share=0.3)
     say_left_out(budget, len(rows) - taken, "rows")
@@ -167,14 +169,13 @@ def _add_pair(budget: Budget, entry: PairReport) -> bool:
 
 
 def _result_row(result: Result) -> str:
-    measured = "; ".join(map(describe_briefly, result.measurements))
     return markdown.row(
         [
             markdown.text(result.test),
             markdown.text(result.check),
             f"{_OUTCOME_ICONS[result.outcome]} {result.outcome}",
             f"{result.seconds:.2f}",
-            markdown.text(measured),
+            markdown.text(describe_figures(result)),
         ]
     )
 

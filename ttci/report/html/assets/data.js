@@ -11,6 +11,7 @@ import { part } from "./elements.js";
  * @property {Pair[]} pairs
  * @property {[pair: string, reason: string][]} left_out
  * @property {number} not_shown How many results are not on the page.
+ * @property {Roofline[]} rooflines
  * @property {ResultColumns} results
  * @property {MeasurementColumns} measurements
  * @property {number[][]} samples Of each measurement.
@@ -27,6 +28,27 @@ import { part } from "./elements.js";
  * @property {string | null} log Its address.
  */
 /**
+ * What a chip of a board allows, and the tests whose limits it makes.
+ *
+ * @typedef {object} Roofline
+ * @property {string} board
+ * @property {string} source Of its figures.
+ * @property {number} bytes_per_s
+ * @property {[fidelity: string, multiplyAddsPerS: number][]} peaks
+ * @property {RooflinePoint[]} points
+ * @property {number} not_shown How many points are not on the page.
+ */
+/**
+ * @typedef {object} RooflinePoint
+ * @property {string} pair
+ * @property {string} test
+ * @property {string} said
+ * @property {number} bytes
+ * @property {number} multiply_adds
+ * @property {number} limit_ms
+ * @property {number | null} measured_ms
+ */
+/**
  * An entry for each result.
  *
  * @typedef {object} ResultColumns
@@ -38,6 +60,7 @@ import { part } from "./elements.js";
  * @property {number[]} seconds
  * @property {number[]} message Of the texts.
  * @property {number[]} config Of the facts.
+ * @property {number[]} limit Of the texts: what is said of its test's limit on the board.
  * @property {number[]} measurements How many it has.
  */
 /**

@@ -29,6 +29,8 @@ export const besideMeasurement = [];
 export function details(row) {
   const made = element("div", "details");
   made.append(linksOf(row));
+  const limit = texts[results.limit[row]];
+  if (limit) made.append(element("p", "said", `${limit}: the shortest time that the board allows`));
   const message = texts[results.message[row]];
   if (message) made.append(element("pre", "message", message));
   for (let at = firstMeasurement[row]; at < firstMeasurement[row + 1]; at++)

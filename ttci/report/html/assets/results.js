@@ -3,6 +3,7 @@ import { data, outcomes, results, texts, verdicts } from "./data.js";
 import { around, control, controlOf, inner, isTyping, offer, offers, option, part } from "./elements.js";
 import { chosenRows, FILTER_NAMES, FIRST, NOTHING, SORTS, state } from "./filters.js";
 import { showAbout, showCounts, showNotes, showOverview, showTargets } from "./overview.js";
+import { showRooflines } from "./roofline.js";
 import { ROWS_A_PAGE, showHeads, showRows, toggle } from "./table.js";
 import { inAddress, pageNumber, readAddress, startTheme, writeAddress } from "./theme.js";
 import { distinct, OUTCOMES, VERDICTS } from "./words.js";
@@ -155,6 +156,7 @@ export function startResults() {
   showAbout();
   showNotes();
   showOverview();
+  showRooflines();
   showChoices();
   listen();
   inAddress.push(() =>

@@ -153,13 +153,17 @@ function measuredCell(row) {
 /** @param {number} row */
 function againstCell(row) {
   const at = shownMeasurement[row];
-  if (at < 0) return "";
+  const limit = texts[results.limit[row]];
+  if (at < 0) return limit && element("span", "said", limit);
   const hasTarget = measurements.target[at] !== null;
   const drawnBar = hasTarget ? targetBar(at) : capacityBar(at);
-  if (!drawnBar && !hasTarget) return element("span", "said", VERDICTS["no-target"]);
+  if (!drawnBar && !hasTarget) {
+    return element("span", "said", [VERDICTS["no-target"], limit].filter(Boolean).join(", "));
+  }
   const made = element("div", "against-cell");
   if (drawnBar) made.append(drawnBar);
-  made.append(element("span", "said", hasTarget ? againstTarget(at) : ofCapacity(at)));
+  const said = hasTarget ? againstTarget(at) : ofCapacity(at);
+  made.append(element("span", "said", [said, limit].filter(Boolean).join(", ")));
   return made;
 }
 

@@ -1,0 +1,62 @@
+"""The targets of pairs, each beside the limit of its test where an earlier run has found it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ttci.manifest import Manifest, Pair, TestTargets
+from ttci.text.table import align
+
+if TYPE_CHECKING:
+    from ttci.report.limits import KnownLimits
+
+_OF_TIME = ("latency_ms", "tokens_per_s_per_user")
+
+
+def target_table(
+    manifest: Manifest, pairs: Sequence[Pair], known: KnownLimits, width: int | None = None
+) -> str:
+    """A row for each target, and for each other limit that is known; empty where there is neither."""
+    rows = [
+        row for pair in pairs for row in (*_targets(manifest, pair, known), *_limits(manifest, pair, known))
+    ]
+    if not rows:
+        return ""
+    has_limits = any(row[-1] for row in rows)
+    table = [("target of", "test", "metric", "value", "limit"), *rows]
+    return align(table if has_limits else [row[:-1] for row in table], width)
+
+
+def target_figures(targets: TestTargets) -> dict[str, str]:
+    """By metric, the target as people read it."""
+    figures = {metric: getattr(targets, metric) for metric in type(targets).model_fields}
+    return {
+        metric: f"{target.value:g}" + (f" ±{target.tolerance:.0%}" if target.tolerance is not None else "")
+        for metric, target in figures.items()
+        if target is not None
+    }
+
+
+Row = tuple[str, str, str, str, str]
+
+
+def _targets(manifest: Manifest, pair: Pair, known: KnownLimits) -> Iterator[Row]:
+    from ttci.text.measurement import describe_limit
+
+    for test, entry in manifest.models[pair.model].targets.get(pair.device, {}).items():
+        limit = known.of(pair.model, pair.device, test)
+        for metric, value in target_figures(entry).items():
+            said = describe_limit(limit, metric) if limit and metric in _OF_TIME else ""
+            yield str(pair), test, metric, value, said
+
+
+def _limits(manifest: Manifest, pair: Pair, known: KnownLimits) -> Iterator[Row]:
+    """Of the tests without a target for their time."""
+    from ttci.text.measurement import describe_limit
+
+    targets = manifest.models[pair.model].targets
+    for test, limit in known.of_model(pair.model, pair.device).items():
+        stated = targets.get(pair.device, {}).get(test)
+        if not any(stated and stated.of(metric) for metric in _OF_TIME):
+            yield str(pair), test, "latency_ms", "-", describe_limit(limit)
