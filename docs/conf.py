@@ -25,7 +25,7 @@ html_show_sphinx = False
 html_show_sourcelink = False
 html_copy_source = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["linkify"]  # for addresses in tables that are generated
 myst_heading_anchors = 4  # what [text](page.md#heading) may lead to
 suppress_warnings = ["myst.header"]  # what is generated begins below its page's headings
 
