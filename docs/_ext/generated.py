@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from ttci.catalog.boards import PASSES, ROOFS
 from ttci.catalog.metrics import METRICS
 from ttci.catalog.operations import OPERATIONS, operation_facts
 from ttci.cli.arguments import parser
@@ -217,12 +218,29 @@ def metrics() -> Iterator[str]:
     yield table(("figure", "check", "unit", "better", "meaning"), rows)
 
 
+def roofs() -> Iterator[str]:
+    """What each board moves and multiplies at most."""
+    rows = [
+        (
+            code(roof.board),
+            str(roof.chips),
+            f"{roof.dram_gb_per_s:g}",
+            *(f"{roof.multiply_adds_per_ms(fidelity) / 1e9:.0f}" for fidelity in PASSES),
+            roof.source,
+        )
+        for roof in ROOFS.values()
+    ]
+    yield "A chip's DRAM bandwidth in GB/s, and its peak in 10^12 multiply-adds a second:\n\n"
+    yield table(("board", "chips", "DRAM", *PASSES, "source"), rows)
+
+
 GENERATED: dict[str, Callable[..., Iterator[str]]] = {
     "manifest": manifest,
     "command-line": command_line,
     "inputs": inputs,
     "operations": operations,
     "metrics": metrics,
+    "roofs": roofs,
 }
 
 

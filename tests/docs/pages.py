@@ -20,10 +20,10 @@ def block_with(page: str, text: str) -> Block:
     return block
 
 
-def to_do(page: Path, *notes: str) -> list[Block]:
-    """What a reader of the page writes and types, with the blocks that have one of these notes."""
-    blocks = [block for block in blocks_of(page) if block.note in ("", *notes)]
-    return [block for block in blocks if block.file or block.language == "console"]
+def to_do(page: Path, note: str = "") -> list[Block]:
+    """The files that a reader of the page writes, and what is typed under this note."""
+    blocks = [block for block in blocks_of(page) if block.note in ("", note)]
+    return [block for block in blocks if block.file or (block.language == "console" and block.note == note)]
 
 
 def with_note(note: str = "") -> list[Path]:

@@ -101,8 +101,11 @@ def test_long_description_is_the_readme_with_links_that_lead_somewhere_from_pypi
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
     start = f"{REPOSITORY}/blob/v{ttci.__version__}/"
     files = [link.removeprefix(start) for link in links if link.startswith(start)]
-    assert "docs/drift.md" in files
-    assert [name for name in files if not (ROOT / name).is_file()] == []
+    assert "docs/explanation/drift.md" in files
+    raw = f"{REPOSITORY.replace('//github.com', '//raw.githubusercontent.com')}/v{ttci.__version__}/"
+    pictures = [link.removeprefix(raw) for link in links if link.startswith(raw)]
+    assert pictures == ["docs/images/report.png"]
+    assert [name for name in (*files, *pictures) if not (ROOT / name).is_file()] == []
 
 
 def test_links_of_the_project_are_those_that_package_sites_know(installed: Installed) -> None:
