@@ -155,7 +155,8 @@ class Project:
 def clean_environment() -> dict[str, str]:
     """This process's environment without what steers the pytest that is running now."""
     own = ("PYTEST_", "COV_", "COVERAGE_", "GITHUB_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    kept = ("COVERAGE_PROCESS_CONFIG",)  # what measures which lines a process runs
+    environment = {key: value for key, value in os.environ.items() if key in kept or not key.startswith(own)}
     return environment | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 

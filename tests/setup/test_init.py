@@ -136,11 +136,9 @@ def test_named_class_is_the_only_model_from_whatever_folder_it_is_named(reposito
     assert manifest(repository)["models"] == {"tiny": {"source": "nets/tiny.py::Tiny", "devices": ["cpu"]}}
 
 
-def test_example_writes_a_model_that_ttci_check_accepts(
-    repository: Project, request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.usefixtures("_needs_torch")
+def test_example_writes_a_model_that_ttci_check_accepts(repository: Project) -> None:
     assert init(repository, "--example").lines[0] == "wrote tiny.py"
-    request.getfixturevalue("_needs_torch")
     done = repository.ttci("check")
     assert (done.code, done.output) == (0, "tiny: 2 tests, 8 checks\n")
 
