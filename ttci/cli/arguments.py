@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 
 from ttci import __version__
 from ttci.cli.parsers.examples import examples_text
-from ttci.cli.parsers.history import add_history
-from ttci.cli.parsers.machine import add_completion, add_doctor, add_toolchain
-from ttci.cli.parsers.models import add_check, add_init, add_list, add_plan, add_run, add_watch
-from ttci.cli.parsers.report import add_comment, add_export, add_open, add_report
-from ttci.cli.parsers.targets import add_targets
 
-COMMANDS = (
-    add_init,
-    *(add_list, add_check, add_run, add_watch, add_plan),
-    *(add_report, add_open, add_comment, add_export, add_history, add_targets),
-    *(add_doctor, add_toolchain, add_completion),
-)
+# By name, the file of `ttci.cli.parsers` that has what the command takes.
+COMMANDS = {
+    **dict.fromkeys(("init", "list", "check", "run", "watch", "plan"), "models"),
+    **dict.fromkeys(("report", "open", "comment", "export"), "report"),
+    "history": "history",
+    "targets": "targets",
+    **dict.fromkeys(("doctor", "toolchain", "completion"), "machine"),
+}
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of ``ttci``; each command sets `command`, the function that carries it out."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of ``ttci``; each command sets `command`, the function that carries it out.
+
+    Args:
+        command: the only one that is asked for; all of them where None, or where it is none of them. To
+            make the others takes as long as to carry a short one out.
+    """
     parser = argparse.ArgumentParser(
         prog="ttci",
         description="CI for accelerator models: declare modules once, check them on every device.",
@@ -30,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ttci {__version__}")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in COMMANDS:
-        add(subparsers)
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        module = import_module(f"ttci.cli.parsers.{COMMANDS[str(name)]}")
+        getattr(module, f"add_{name}")(subparsers)
     return parser

@@ -80,18 +80,22 @@ def warn(doubts: Iterable[Mistake]) -> None:
         print(f"warning: {doubt}", file=sys.stderr)
 
 
-def _warn_of_impossible(manifest: Manifest, models: Iterable[str], known: KnownLimits) -> None:
+def _warn_of_impossible(manifest: Manifest, models: Iterable[str], known: KnownLimits | None) -> None:
     """Warn of targets that no board can reach."""
+    if known is None:
+        return
     from ttci.report.limits import impossible_targets
 
     warn(target.mistake for target in impossible_targets(manifest, models, known))
 
 
-def _known_limits(folder: Path, manifest: Manifest) -> KnownLimits:
-    """What earlier runs found, where there are some."""
-    from ttci.report.limits import KnownLimits, limits_below
+def _known_limits(folder: Path, manifest: Manifest) -> KnownLimits | None:
+    """What earlier runs found; None where there are none, and nothing that reads them need be imported."""
+    if not folder.is_dir():
+        return None
+    from ttci.report.limits import limits_below
 
-    return limits_below(folder, manifest) if folder.is_dir() else KnownLimits()
+    return limits_below(folder, manifest)
 
 
 def _all_pairs(manifest: Manifest, models: list[str]) -> list[Pair]:
@@ -133,7 +137,7 @@ def _test_row(test: ModuleTest) -> tuple[str, str, str, str, str]:
 
 
 def _as_json(
-    manifest: Manifest, pairs: list[Pair], tests: dict[str, list[ModuleTest]], known: KnownLimits
+    manifest: Manifest, pairs: list[Pair], tests: dict[str, list[ModuleTest]], known: KnownLimits | None
 ) -> dict[str, Any]:
     lacks = missing_by_device(manifest)
     return {
@@ -149,7 +153,7 @@ def _as_json(
                 },
                 "limits": {
                     test: limit.model_dump()
-                    for test, limit in known.of_model(pair.model, pair.device).items()
+                    for test, limit in (known.of_model(pair.model, pair.device) if known else {}).items()
                 },
             }
             for pair in pairs

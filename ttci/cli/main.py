@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     own, pytest_args = _split_at_dashes(arguments)
-    parser = command_line.parser()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could follow
-        complete(parser)
+        complete(command_line.parser())
+    parser = command_line.parser(next(iter(own), None))
     options = parser.parse_args(own)
     if pytest_args and "verbose" not in options:
         parser.error("arguments after -- go to pytest, which only run and watch start")

@@ -11,7 +11,6 @@ from ttci.errors import ExitCode, InputError
 from ttci.manifest import (
     load_manifest,
 )
-from ttci.planning.narrowed import only_changed
 from ttci.planning.plan import Plan, plan
 from ttci.text.table import align
 from ttci.text.terminal import terminal_width
@@ -22,6 +21,8 @@ def plan_jobs(options: Namespace) -> ExitCode:
     manifest = load_manifest(options.manifest)
     jobs = plan(manifest, options.models, options.devices)
     if options.changed is not None:
+        from ttci.planning.narrowed import only_changed  # with what reads runs
+
         jobs = only_changed(jobs, manifest, options.changed or None)
     if (options.max_jobs and not options.json) or (options.seconds and not options.max_jobs):
         raise InputError("--seconds goes with --max-jobs, and that with --json: they shape a matrix")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ttci.cli.listing import models_of, warn
 from ttci.errors import VERDICTS, ExitCode, InputError, NothingMatchedError, TtciError, worst
 from ttci.manifest import Manifest, Pair, load_manifest
-from ttci.planning.narrowed import narrowed
 from ttci.planning.plan import Job, Plan, plan
 from ttci.text.terminal import terminal_width
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
+    from ttci.planning.narrowed import narrowed
+
     manifest = load_manifest(options.manifest)
     chosen = plan(manifest, options.models, options.devices)
     jobs = narrowed(chosen, manifest, options.report_dir, changed=options.changed, failed=options.failed)

@@ -10,12 +10,13 @@ from ttci.text.table import align
 
 if TYPE_CHECKING:
     from ttci.report.limits import KnownLimits
+    from ttci.results import Limit
 
 _OF_TIME = ("latency_ms", "tokens_per_s_per_user")
 
 
 def target_table(
-    manifest: Manifest, pairs: Sequence[Pair], known: KnownLimits, width: int | None = None
+    manifest: Manifest, pairs: Sequence[Pair], known: KnownLimits | None, width: int | None = None
 ) -> str:
     """A row for each target, and for each other limit that is known; empty where there is neither."""
     rows = [
@@ -41,22 +42,24 @@ def target_figures(targets: TestTargets) -> dict[str, str]:
 Row = tuple[str, str, str, str, str]
 
 
-def _targets(manifest: Manifest, pair: Pair, known: KnownLimits) -> Iterator[Row]:
-    from ttci.text.measurement import describe_limit
-
+def _targets(manifest: Manifest, pair: Pair, known: KnownLimits | None) -> Iterator[Row]:
     for test, entry in manifest.models[pair.model].targets.get(pair.device, {}).items():
-        limit = known.of(pair.model, pair.device, test)
+        limit = known.of(pair.model, pair.device, test) if known else None
         for metric, value in target_figures(entry).items():
-            said = describe_limit(limit, metric) if limit and metric in _OF_TIME else ""
+            said = _said(limit, metric) if limit and metric in _OF_TIME else ""
             yield str(pair), test, metric, value, said
 
 
-def _limits(manifest: Manifest, pair: Pair, known: KnownLimits) -> Iterator[Row]:
+def _limits(manifest: Manifest, pair: Pair, known: KnownLimits | None) -> Iterator[Row]:
     """Of the tests without a target for their time."""
-    from ttci.text.measurement import describe_limit
-
     targets = manifest.models[pair.model].targets
-    for test, limit in known.of_model(pair.model, pair.device).items():
+    for test, limit in (known.of_model(pair.model, pair.device) if known else {}).items():
         stated = targets.get(pair.device, {}).get(test)
         if not any(stated and stated.of(metric) for metric in _OF_TIME):
-            yield str(pair), test, "latency_ms", "-", describe_limit(limit)
+            yield str(pair), test, "latency_ms", "-", _said(limit, "latency_ms")
+
+
+def _said(limit: Limit, metric: str) -> str:
+    from ttci.text.measurement import describe_limit  # with all of a run: most lists know no limit
+
+    return describe_limit(limit, metric)

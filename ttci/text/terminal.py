@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 
@@ -18,7 +17,11 @@ def can_be_redrawn() -> bool:
 
 def terminal_width() -> int | None:
     """Characters on a line of the terminal that is printed to; None where it is none, or in CI."""
-    return shutil.get_terminal_size().columns if can_be_redrawn() else None
+    if not can_be_redrawn():
+        return None
+    from shutil import get_terminal_size  # a twentieth of a short command
+
+    return get_terminal_size().columns
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:
