@@ -21,8 +21,8 @@ from ttci.errors import TtciError
 from ttci.manifest import DEFAULT_PATH, Manifest, load_manifest
 from ttci.manifest.identity import model_and_device
 from ttci.planning.begin import begin
-from ttci.planning.narrowed import narrowed
-from ttci.planning.plan import Job, Plan, plan
+from ttci.planning.narrowed import NOTHING_LEFT, narrowed
+from ttci.planning.plan import Plan, plan
 from ttci.runner.environments import PairEnvironment
 
 _REPORTS = Path("reports")
@@ -73,7 +73,7 @@ def _queue_pairs(session: nox.Session, path: Path) -> None:
         session.notify(f"pair({job.pair})", pytest_args)
     absent = [job for job in jobs.jobs if job.missing]
     if not jobs.jobs:
-        session.log("nothing is run: every chosen pair is unchanged, or was well when it ran last")
+        session.log(NOTHING_LEFT)
     elif not jobs.here or (devices and absent):
         session.error("not available: " + "; ".join(f"{job.pair}: {job.missing}" for job in absent))
 
@@ -112,10 +112,6 @@ def pair_python(session: nox.Session, model: str, device: str, manifest: str | P
     try:
         loaded = load_manifest(Path(manifest))
         [job] = plan(loaded, [model], [device]).jobs
-        return str(_environment(loaded, job))
+        return str(PairEnvironment.of(loaded, job).make())
     except TtciError as error:
         session.error(str(error))
-
-
-def _environment(manifest: Manifest, job: Job) -> Path:
-    return PairEnvironment.of(manifest, job).make()

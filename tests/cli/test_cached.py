@@ -83,6 +83,15 @@ def test_pair_runs_again_when_something_of_it_has_changed(
     assert run(project).lines[0] == CACHED
 
 
+def test_result_of_code_that_was_edited_while_it_ran_is_kept_as_that_of_the_code_before(
+    project: Project,
+) -> None:
+    edits_itself = "from pathlib import Path\n\nDIM = 8\nPath(__file__).write_text('DIM = 8\\n')\n"
+    project.write("beside.py", edits_itself)
+    assert run(project).code == 0
+    assert CACHED not in run(project).lines
+
+
 def test_other_arguments_of_pytest_are_another_run(project: Project) -> None:
     run(project)
     assert CACHED not in run(project, "--", "-k", "correctness").lines

@@ -105,6 +105,12 @@ def test_it_is_kept_when_something_else_changes(project: Project, name: str, old
     assert environment(project).fingerprint() == before
 
 
+def test_pyproject_that_is_no_toml_is_left_for_pip_to_explain(project: Project) -> None:
+    before = environment(project).fingerprint()
+    project.write("pyproject.toml", "not TOML")
+    assert environment(project).fingerprint() != before
+
+
 def test_constraints_of_pip_itself_count(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     before = environment(project).fingerprint()
     monkeypatch.setenv("PIP_CONSTRAINT", str(project.path / "constraints.txt"))

@@ -16,6 +16,7 @@ from ttci.text.terminal import terminal_width
 
 if TYPE_CHECKING:
     from ttci.cli.confirm import Confirming
+    from ttci.report.collect import Report
     from ttci.results import Run
     from ttci.runner.result_cache import Wanted
     from ttci.runner.settings import RunnerSettings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> ExitCode:
     """Run the chosen pairs that are here, one after the other, and print how each ended."""
-    from ttci.planning.narrowed import narrowed
+    from ttci.planning.narrowed import NOTHING_LEFT, narrowed
 
     manifest = load_manifest(options.manifest)
     chosen = plan(manifest, options.models, options.devices)
@@ -31,7 +32,7 @@ def run(options: Namespace) -> ExitCode:
     _make_folder(options.report_dir)
     print_left_out(jobs.not_run_here)
     if chosen.jobs and not jobs.jobs:
-        print("nothing is run: every chosen pair is unchanged, or was well when it ran last")
+        print(NOTHING_LEFT)
         return ExitCode.OK
     warn(manifest.doubts(models_of(job.pair for job in jobs.here)))
     codes = [*_run_pairs(manifest, jobs, options), *_absent(jobs, options.devices)]
@@ -64,12 +65,13 @@ def _run_or_take(wanted: Wanted, settings: RunnerSettings, options: Namespace) -
     from ttci.runner.result_cache import ResultCache
 
     pair, folder = wanted.pair, PairFolder(options.report_dir / str(wanted.pair))
-    if options.cached and ResultCache().take(wanted, folder):
+    digest = wanted.digest() if options.cached else None
+    if digest and ResultCache().take(digest, folder):
         print(f"{pair}: cached, for nothing of it has changed since it was well")
         return ExitCode.OK
     code = run_pair(wanted.manifest, pair, options.report_dir, wanted.pytest_args, settings=settings)
-    if options.cached and code is ExitCode.OK:
-        ResultCache().keep(wanted, folder)
+    if digest and code is ExitCode.OK:
+        ResultCache().keep(digest, folder)
     return code
 
 
@@ -93,19 +95,18 @@ def _summed_up(manifest: Manifest, jobs: Plan, codes: list[ExitCode], options: N
     files = [PairFolder(options.report_dir / str(job.pair)).run for job in jobs.here]
     runs, unreadable = _read_runs(file for file in files if file.exists())
     code = worst([*codes, *unreadable])
+    report = report_of(runs, manifest)
     if runs:
-        _print_tables(runs, manifest)
-    print(f"\n{VERDICTS[code]}: {counts_text(report_of(runs))}")
+        _print_tables(report)
+    print(f"\n{VERDICTS[code]}: {counts_text(report)}")
     return code
 
 
-def _print_tables(runs: Sequence[Run], manifest: Manifest) -> None:
+def _print_tables(report: Report) -> None:
     """How each pair ended, the limits, and the targets that no board can reach."""
-    from ttci.report.collect import report_of
     from ttci.report.findings import impossible_lines
     from ttci.report.pairs import limit_table, report_table
 
-    report = report_of(runs, manifest)
     tables = [report_table(report, terminal_width()), limit_table(report, terminal_width())]
     print("\n" + "\n\n".join(filter(None, tables)))
     for line in impossible_lines(report):

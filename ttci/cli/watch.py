@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from ttci.cli import run as run_command
@@ -17,13 +15,13 @@ from ttci.planning.plan import plan
 
 _LOOKS_EVERY_S = 0.5
 
-Seen = dict[Path, tuple[int, int]]  # when it was written, and its bytes
+Seen = dict[Path, "tuple[int, int] | None"]  # when it was written, and its bytes; None where it is not there
 
 
 def watch(options: Namespace) -> ExitCode:
     """Run the chosen pairs, and again after each change, until Ctrl-C; never returns by itself."""
     while True:
-        before = dict(_states(_watched(options)))
+        before: Seen = {path: _state(path) for path in _watched(options)}
         try:
             run_command.run(options)
         except TtciError as error:  # a mistake in the manifest, say, that is about to be mended
@@ -36,19 +34,18 @@ def watch(options: Namespace) -> ExitCode:
 def _wait_for_change(before: Seen) -> Path:
     """The first file that is no longer as it was."""
     while True:
-        now = dict(_states(before))
         for path, state in before.items():
-            if state != now.get(path):
+            if state != _state(path):
                 return path
         time.sleep(_LOOKS_EVERY_S)
 
 
-def _states(paths: Iterable[Path]) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """How each of the files is that are there."""
-    for path in paths:
-        with suppress(OSError):
-            state = path.stat()
-            yield path, (state.st_mtime_ns, state.st_size)
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _watched(options: Namespace) -> list[Path]:

@@ -12,6 +12,8 @@ from ttci.manifest import Manifest, Pair
 from ttci.planning.plan import Plan
 from ttci.results import exit_code
 
+NOTHING_LEFT = "nothing is run: every chosen pair is unchanged, or was well when it ran last"
+
 
 def narrowed(
     plan: Plan, manifest: Manifest, reports: Path, *, changed: str | None = None, failed: bool = False

@@ -167,8 +167,13 @@ def _last_lines(text: str) -> str:
 def _declared(folders: Iterable[Path]) -> Iterator[str]:
     """What packages in these folders ask for."""
     for folder in folders:
-        project = tomli.loads(_text_of(folder / "pyproject.toml") or "")
-        yield json.dumps({table: project.get(table) for table in _TABLES}, default=str)
+        text = _text_of(folder / "pyproject.toml")
+        try:
+            project = tomli.loads(text)
+        except tomli.TOMLDecodeError:  # which pip says
+            yield text
+        else:
+            yield json.dumps({table: project.get(table) for table in _TABLES}, default=str)
         yield from (_text_of(folder / name) for name in ("setup.py", "setup.cfg"))
 
 

@@ -77,9 +77,9 @@ class ResultCache:
     def __init__(self) -> None:
         self._folder = cache_folder() / "results"
 
-    def take(self, wanted: Wanted, folder: PairFolder) -> bool:
-        """Put the files of a run that was kept into `folder`; False where none was."""
-        kept = self._folder / wanted.digest()
+    def take(self, digest: str, folder: PairFolder) -> bool:
+        """Put the files of the run that was kept under a digest into `folder`; False where none was."""
+        kept = self._folder / digest
         if not (kept / names.RUN).is_file():
             return False
         folder.clear()
@@ -92,15 +92,19 @@ class ResultCache:
         write_run(folder.run, run.model_copy(update=as_copy))
         return True
 
-    def keep(self, wanted: Wanted, folder: PairFolder) -> None:
+    def keep(self, digest: str, folder: PairFolder) -> None:
         """Keep the files of a run that was wholly well.
+
+        Args:
+            digest: of what there was before it ran: a file may have been edited since.
+            folder: of its files.
 
         Raises:
             MachineryError: the cache cannot be written.
         """
         with plain_cache_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            place = self._folder / wanted.digest()
+            place = self._folder / digest
             if place.exists():
                 return
             with made_whole(place) as made:
