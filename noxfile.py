@@ -70,6 +70,13 @@ def tests_on_ttnn(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", "tests/on_ttnn", *options, env=TEST_ENVIRONMENT, external=True)
 
 
+@nox.session(venv_backend="none")
+def upstream(session: nox.Session) -> None:
+    """Count how many of ttnn's own tests pass on a mock board: -- CHECKOUT [--board BOARD] [PATHS]."""
+    python = pair_python(session, *ON_TTNN)
+    session.run(python, "benchmarks/upstream/count.py", *session.posargs, external=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check and format every file: the hooks of pre-commit."""

@@ -19,6 +19,7 @@ from ttci.catalog.checks import BUILT_IN
 from ttci.errors import INTERRUPTED, ExitCode, InputError, TtciError, describe, text_of
 
 _SUITE = "ttci-suite"
+_MOCK_BOARD = "ttci-mock-board"
 _CHOOSERS = {
     "--test-model": ("FILE::CLASS", "test what FILE::CLASS, FILE or package.module:attr declares"),
     "--model-config": ("NAME", "test what is registered as NAME in a model of the manifest"),
@@ -54,9 +55,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="end the process, with a dump of its stacks, when a check takes longer",
     )
+    group.addoption(
+        "--ttnn-mock",
+        metavar="BOARD",
+        help="run any ttnn tests on a mock board (n150, t3k, ...), with goldens for numbers",
+    )
     # ttci run's own: go on where a process ended; judge the identities that a file lists, and no others.
     group.addoption("--ttci-resume", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--ttci-only", type=Path, help=argparse.SUPPRESS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Give ttnn its mock board before a conftest imports it."""
+    board = early_config.known_args_namespace.ttnn_mock
+    if board is None:
+        return
+    from ttci.tests.mock_board import MockBoard
+
+    try:
+        early_config.pluginmanager.register(MockBoard(board), _MOCK_BOARD)
+    except TtciError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(tryfirst=True)

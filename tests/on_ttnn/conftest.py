@@ -62,7 +62,7 @@ def n150(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
 
     mesh = ttnn.open_mesh_device(ttnn.MeshShape(1, 1))
     try:
-        with Follower(ttnn, mesh) as follower:
+        with Follower(ttnn) as follower:
             yield Board(ttnn, mesh, follower)
     finally:
         ttnn.close_mesh_device(mesh)

@@ -209,7 +209,7 @@ def main(board_name: str) -> None:
     if board.chip_count > 1:
         ttnn.set_fabric_config(ttnn.FabricConfig.FABRIC_1D)
     mesh = ttnn.open_mesh_device(ttnn.MeshShape(*board.mesh_shape))
-    with Follower(ttnn, mesh) as follower:
+    with Follower(ttnn) as follower:
         judged = judge_all(Judge(ttnn, mesh, follower.numbers))
     ttnn.close_mesh_device(mesh)
     print(json.dumps({name: asdict(case) for name, case in judged.items()}))

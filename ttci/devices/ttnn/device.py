@@ -107,7 +107,7 @@ class TtnnDevice:
         self._mesh = self._open()
         self._follower: Follower | None = None
         if target.follows_goldens:
-            self._follower = self._stack.enter_context(Follower(self._ttnn, self._mesh))
+            self._follower = self._stack.enter_context(Follower(self._ttnn))
 
     def _open(self) -> Any:
         ttnn = self._ttnn

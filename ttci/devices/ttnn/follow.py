@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttci.devices.ttnn import goldens_cache, goldens_rotary  # noqa: F401  # they register themselves
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
@@ -29,12 +28,10 @@ _HOW_TO_REGISTER = (
 class Follower:
     """While it is entered, `numbers` knows what every tensor holds."""
 
-    def __init__(self, ttnn: Any, mesh: Any) -> None:
+    def __init__(self, ttnn: Any) -> None:
         self._ttnn = ttnn
-        self._mesh = mesh
-        self._chips: int = mesh.get_num_devices()
         self.numbers = Numbers(ttnn)
-        self._methods = FollowedMethods(ttnn, mesh, self.numbers)
+        self._methods = FollowedMethods(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
         self._started = 0
         self._active = True
@@ -116,18 +113,16 @@ class Follower:
     def _results(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
         if name in UNDEFINED:
-            return [[torch.full(tuple(tensor.shape), torch.nan)] * self._chips for tensor in outputs]
+            return [[torch.full(tuple(tensor.shape), torch.nan)] for tensor in outputs]
         if name in COLLECTIVES:
             tensor, *others = args or (kwargs.pop("input_tensor"),)
             shards = self.numbers.of(tensor, name)
             others, kwargs = self._values(others, name, 0), self._values(kwargs, name, 0)
-            return [COLLECTIVES[name](shards, tuple(self._mesh.shape), *others, **kwargs)]
-        by_chip: list[list[Tensor]] = []
-        for chip in range(self._chips):
-            if chip and self._same_on_all_chips(name, args, kwargs):
-                by_chip.append(by_chip[0])
-            else:
-                by_chip.append(self._apply(name, operation, args, kwargs, chip))
+            return [COLLECTIVES[name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)]
+        given = [self.numbers.of(tensor, name) for tensor in self._tensors_in([args, list(kwargs.values())])]
+        same = all(shard is shards[0] for shards in given for shard in shards)
+        chips = 1 if same else max(map(len, given))
+        by_chip = [self._apply(name, operation, args, kwargs, chip) for chip in range(chips)]
         return [list(shards) for shards in zip(*by_chip, strict=True)]
 
     def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
@@ -159,11 +154,12 @@ class Follower:
 
     def _values(self, value: Any, name: str, chip: int) -> Any:
         """`value` with every ttnn tensor replaced by what the chip holds of it."""
-        return map_leaves(value, self._is_tensor, lambda tensor: self.numbers.of(tensor, name)[chip])
 
-    def _same_on_all_chips(self, name: str, args: Any, kwargs: Any) -> bool:
-        shards = [self.numbers.of(tensor, name) for tensor in self._tensors_in([args, list(kwargs.values())])]
-        return all(shard is of_one[0] for of_one in shards for shard in of_one)
+        def of_chip(tensor: Any) -> Tensor:
+            shards = self.numbers.of(tensor, name)
+            return shards[chip] if len(shards) > 1 else shards[0]
+
+        return map_leaves(value, self._is_tensor, of_chip)
 
     def _tensors_in(self, value: Any) -> Iterator[Any]:
         return leaves_in(value, self._is_tensor)
@@ -187,15 +183,16 @@ class Follower:
             value = value.transpose(-2, -1)
         mapper = kwargs.get("mesh_mapper")
         replicated = mapper is None or isinstance(mapper, self._ttnn.ReplicateTensorToMeshWrapper)
-        if (replicated or self._chips == 1) and not self.numbers.is_block_float(tensor.dtype):
-            self.numbers.store(tensor, [value] * self._chips)
+        copies = 1 if mapper is None else len(self._methods.plain_device_tensors(tensor))
+        if replicated and not self.numbers.is_block_float(tensor.dtype):
+            self.numbers.store(tensor, [value] * copies)
             return
         host = tensor
         if self._ttnn.is_tensor_storage_on_device(tensor):
             host = self._on_host(value, tensor, None if replicated else mapper)
-        pieces = [host] if replicated else self._methods.plain_device_tensors(host)
-        shards = [self._exactly(piece, tensor.dtype) for piece in pieces]
-        self.numbers.store_exactly(tensor, shards if len(shards) == self._chips else shards * self._chips)
+        pieces = self._methods.plain_device_tensors(host)
+        shards = [self._exactly(piece, tensor.dtype) for piece in (pieces[:1] if replicated else pieces)]
+        self.numbers.store_exactly(tensor, shards * copies if replicated else shards)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
         return self._ttnn.Tensor(

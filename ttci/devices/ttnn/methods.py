@@ -23,9 +23,8 @@ class FollowedMethods:
             it makes a host tensor that nothing follows, and reads that.
     """
 
-    def __init__(self, ttnn: Any, mesh: Any, numbers: Numbers) -> None:
+    def __init__(self, ttnn: Any, numbers: Numbers) -> None:
         self._ttnn = ttnn
-        self._mesh = mesh
         self._numbers = numbers
         self.being_read: Any = None
         self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
@@ -101,8 +100,8 @@ class FollowedMethods:
             if len(shards) > 1:
                 raise GoldenError("to_torch of a tensor on several chips needs a mesh_composer")
             return shards[0].clone()
-        mapper = self._ttnn.ShardTensorToMesh(self._mesh, dim=0)
-        host = self._ttnn.Tensor(tensor=torch.cat(shards, dim=0), mesh_mapper=mapper)
+        mesh_shape = self._ttnn.MeshShape(self._numbers.mesh_shape_of(tensor))
+        host = self._ttnn.from_host_shards([self._ttnn.Tensor(shard) for shard in shards], mesh_shape)
         composed: Tensor = self._numbers.plain_to_torch(host, mesh_composer=mesh_composer)
         return composed
 

@@ -7,6 +7,7 @@ filled where a tensor is made on the host, and by the golden after each operatio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ class _Entry:
     shards: Shards
     dtype: Any
     buffer: int | None  # the device buffer it lies in, which views of it share; None on the host
+    mesh_shape: tuple[int, ...]  # of the mesh whose chips hold the shards
     stored_at: int
 
 
@@ -54,15 +56,31 @@ class Numbers:
             inputs: the tensors that it was made of; a value of theirs is not rounded twice.
         """
         exact = {id(shard) for source in inputs for shard in self._shards_of_type(source, tensor.dtype)}
-        self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact))
+        meshes = [self._entries[source.tensor_id].mesh_shape for source in inputs if source in self]
+        mesh_shape = max(meshes, key=math.prod, default=None)
+        self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact), mesh_shape)
 
-    def store_exactly(self, tensor: Any, shards: Shards) -> None:
-        """Keep what `tensor` holds, which is rounded to its type already."""
+    def store_exactly(self, tensor: Any, shards: Shards, mesh_shape: tuple[int, ...] | None = None) -> None:
+        """Keep what `tensor` holds, which is rounded to its type already.
+
+        Args:
+            tensor: a tensor of ttnn's; on a device it lies on all chips of that mesh.
+            shards: what each chip holds of it, or one that each of them holds.
+            mesh_shape: of a tensor on the host, where it came from a mesh.
+        """
         self.clock += 1
         buffer = self._buffer(tensor)
+        if buffer is not None:
+            mesh_shape, chips = tuple(tensor.device().shape), len(tensor.device_coords())
+            if len(shards) == 1:
+                shards = shards * chips
+            if chips != math.prod(mesh_shape):  # a piece of a tensor
+                mesh_shape = (chips,)
+        elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
+            mesh_shape = (len(shards),)
         if tensor in self and buffer is not None:
             self._change_views(buffer, shards)
-        self._entries[tensor.tensor_id] = _Entry(shards, tensor.dtype, buffer, self.clock)
+        self._entries[tensor.tensor_id] = _Entry(shards, tensor.dtype, buffer, mesh_shape, self.clock)
 
     def of(self, tensor: Any, asked_by: str) -> Shards:
         """What `tensor` holds.
@@ -81,6 +99,10 @@ class Numbers:
                 "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
                 "or with an operation of ttnn"
             ) from None
+
+    def mesh_shape_of(self, tensor: Any) -> tuple[int, ...]:
+        """The shape of the mesh whose chips hold a tensor that is followed."""
+        return self._entries[tensor.tensor_id].mesh_shape
 
     def stored_since(self, tensor: Any, clock: int) -> bool:
         """Whether the value of `tensor` was stored after `clock`."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttci.devices.ttnn.goldens import register_golden
+from ttci.devices.ttnn.goldens.registry import register_golden
 
 _TILE = 32
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ttci.devices.ttnn.goldens import register_golden
+from ttci.devices.ttnn.goldens.registry import register_golden
 
 
 @register_golden("ttnn.update_cache")

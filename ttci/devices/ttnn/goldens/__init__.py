@@ -1,0 +1,28 @@
+"""Goldens that ttci adds to ttnn's own: for operations that have none, or one that does not fit.
+
+A file a family of operations; importing this registers them all.
+"""
+
+from ttci.devices.ttnn.goldens import (
+    attention,
+    cache,
+    collectives,
+    data_movement,
+    norms,
+    rotary,
+)
+from ttci.devices.ttnn.goldens.registry import COLLECTIVES, COPIES, GOLDENS, UNDEFINED, register_golden
+
+__all__ = [
+    "COLLECTIVES",
+    "COPIES",
+    "GOLDENS",
+    "UNDEFINED",
+    "attention",
+    "cache",
+    "collectives",
+    "data_movement",
+    "norms",
+    "register_golden",
+    "rotary",
+]

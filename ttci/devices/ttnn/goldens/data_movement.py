@@ -1,0 +1,24 @@
+"""Goldens of operations that move, convert or look up numbers and compute nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ttci.devices.ttnn.goldens.registry import register_golden
+from ttci.devices.ttnn.numbers import GoldenError
+
+
+@register_golden("ttnn.typecast")
+def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
+    return x  # what is stored of it is rounded to its type
+
+
+@register_golden("ttnn.embedding")
+def _embedding(ids: Tensor, weight: Tensor, **_: Any) -> Tensor:
+    rows = weight.reshape(weight.shape[-2:])  # [V, E], of any rank before
+    outside = ids[(ids < 0) | (ids >= len(rows))]
+    if outside.numel():
+        raise GoldenError(f"ttnn.embedding: id {outside[0]} is not in its table of {len(rows)} rows")
+    return rows[ids.reshape(-1, ids.shape[-1]).long()]  # [B, S, E]
