@@ -172,10 +172,39 @@ def test_layout_and_memory_leave_the_numbers(n150: Board, x: Tensor) -> None:
         assert torch.equal(n150.read(moved), x)
 
 
-def test_method_that_is_not_followed_gives_no_zeros(n150: Board) -> None:
-    padded = n150.ttnn.from_torch(torch.ones(1, 1, 3, 4)).pad([1, 1, 5, 6], [0, 0, 0, 0], 7.0)
-    with pytest.raises(GoldenError, match="made by a call that ttci does not follow"):
-        n150.ttnn.to_torch(padded)
+def padded(tensor: Any) -> Any:
+    """By a method that ttci does not follow."""
+    return tensor.pad([1, 1, 5, 6], [0, 0, 0, 0], 7.0)
+
+
+def test_method_that_is_not_followed_gives_what_lies_in_the_memory_of_the_host(n150: Board) -> None:
+    on_host = padded(n150.ttnn.from_torch(torch.ones(1, 1, 3, 4)))
+    assert torch.equal(n150.ttnn.to_torch(on_host), torch.ones(1, 1, 3, 4))  # its shape is the logical one
+    assert on_host.to_torch_with_padded_shape().sum() == 12 + 7.0 * 18
+
+
+def test_method_that_is_not_followed_gives_no_zeros_of_the_mock(n150: Board) -> None:
+    ttnn = n150.ttnn
+    on_board = n150.put(torch.ones(1, 1, 3, 4), layout=ttnn.ROW_MAJOR_LAYOUT)
+    for on_host in (ttnn.from_device(on_board), on_board.cpu(), on_board.cpu().reshape((1, 1, 4, 3))):
+        with pytest.raises(GoldenError, match="made by a call that ttci does not follow"):
+            ttnn.to_torch(padded(padded(on_host)) if on_host.shape[-1] == 4 else padded(on_host))
+        with pytest.raises(GoldenError, match="padding is not known on a mock board"):
+            on_host.to_torch_with_padded_shape()
+
+
+def test_what_was_read_from_the_board_while_nothing_was_followed_is_unknown(n150: Board) -> None:
+    on_board = n150.put(torch.ones(1, 1, 3, 4))
+    with n150.follower.suspended():
+        on_host = [on_board.cpu(), n150.ttnn.from_device(on_board)]
+    for tensor in on_host:
+        with pytest.raises(GoldenError, match="made by a call that ttci does not follow"):
+            n150.ttnn.to_torch(tensor)
+
+
+def test_tensor_that_its_constructor_made_on_the_host_is_known(n150: Board, x: Tensor) -> None:
+    made = n150.ttnn.Tensor(x, n150.ttnn.bfloat16)
+    assert torch.equal(n150.read(made.to(n150.ttnn.TILE_LAYOUT).to(n150.mesh)), x)
 
 
 def test_other_ways_to_read(n150: Board) -> None:
@@ -224,8 +253,6 @@ def test_unknown_tensor_is_an_error_not_zeros(n150: Board, x: Tensor) -> None:
         n150.ttnn.add(a, 1.0)
     with pytest.raises(GoldenError, match="to_torch: the value"):
         n150.ttnn.to_torch(a)
-    with pytest.raises(GoldenError, match="to_torch: the value"):
-        n150.ttnn.Tensor(tensor=x).to_torch()
 
 
 def test_operation_without_a_golden_says_how_to_register_one(n150: Board, x: Tensor) -> None:

@@ -251,3 +251,44 @@ SHARDS = [torch.full((1, 2), float(chip)) for chip in range(4)]
 def test_collective(name: str, arguments: dict[str, int], expected: list[list[float]]) -> None:
     results = COLLECTIVES[f"ttnn.{name}"](SHARDS, (2, 2), **arguments)
     assert [result[0].tolist() for result in results] == expected
+
+
+def test_reshape_takes_a_ttnn_shape_and_a_padded_one(n150: Board) -> None:
+    ttnn, x = n150.ttnn, numbers(1, 1, 64, 64)
+    for given in ([ttnn.Shape([1, 2, 32, 64])], [ttnn.Shape([1, 2, 32, 64]), ttnn.Shape([1, 2, 32, 64])]):
+        assert torch.equal(n150.read(ttnn.reshape(n150.put(x), *given)), x.reshape(1, 2, 32, 64))
+    shape = ttnn.Shape([1, 2, 32, 64])
+    padded = ttnn.reshape(n150.put(x), shape, padded_shape=shape)
+    assert torch.equal(n150.read(padded), x.reshape(1, 2, 32, 64))
+
+
+@pytest.mark.parametrize("dims", [[0], [1], [0, 1]])
+def test_fast_reduce_nc(n150: Board, dims: list[int]) -> None:
+    x = numbers(2, 3, 32, 64)
+    expected = x
+    for dim in dims:
+        expected = torch.stack(expected.chunk(expected.shape[dim], dim=dim)).sum(0)
+    reduced = n150.ttnn.experimental.fast_reduce_nc(n150.put(x), dims=dims, output=None)
+    assert near(n150.read(reduced), expected)
+
+
+def test_minimal_matmul(n150: Board) -> None:
+    x, weight, bias = numbers(1, 1, 32, 64), numbers(64, 96, seed=1), numbers(1, 96, seed=2)
+    put = n150.put(x), n150.put(weight)
+    product = torch.einsum("...k,kn->...n", x, weight)
+    multiply = n150.ttnn.experimental.minimal_matmul
+    assert near(n150.read(multiply(*put)), product)
+    with_bias = product + bias
+    assert near(n150.read(multiply(*put, bias_tensor=n150.put(bias))), with_bias)
+    activation = n150.ttnn.UnaryWithParam(n150.ttnn.UnaryOpType.SILU)
+    activated = multiply(*put, bias_tensor=n150.put(bias), fused_activation=activation)
+    assert near(n150.read(activated), with_bias * torch.sigmoid(with_bias))
+
+
+def test_product_of_everything_may_keep_its_dimensions(n150: Board) -> None:
+    x = 1 + numbers(1, 1, 4, 8) / 8
+    total = x.double().log().sum().exp() if bool((x > 0).all()) else x.double().prod()
+    for keepdim, shape in ((True, (1, 1, 1, 1)), (False, ())):
+        value = n150.read(n150.ttnn.prod(n150.put(x), keepdim=keepdim))
+        assert value.shape == shape
+        assert abs(value.item() / total.item() - 1) < 0.02

@@ -74,6 +74,8 @@ class Follower:
 
     def _after(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         name: str = operation.python_fully_qualified_name
+        if name == "ttnn.from_device":
+            self.numbers.mark_hollow(output)
         if not self._active:
             return
         if name == "ttnn.deallocate":
@@ -183,24 +185,18 @@ class Follower:
             value = value.transpose(-2, -1)
         mapper = kwargs.get("mesh_mapper")
         replicated = mapper is None or isinstance(mapper, self._ttnn.ReplicateTensorToMeshWrapper)
-        copies = 1 if mapper is None else len(self._methods.plain_device_tensors(tensor))
+        copies = 1 if mapper is None else len(self.numbers.plain_device_tensors(tensor))
         if replicated and not self.numbers.is_block_float(tensor.dtype):
             self.numbers.store(tensor, [value] * copies)
             return
         host = tensor
         if self._ttnn.is_tensor_storage_on_device(tensor):
             host = self._on_host(value, tensor, None if replicated else mapper)
-        pieces = self._methods.plain_device_tensors(host)
-        shards = [self._exactly(piece, tensor.dtype) for piece in (pieces[:1] if replicated else pieces)]
+        pieces = self.numbers.plain_device_tensors(host)
+        shards = [self.numbers.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
         self.numbers.store_exactly(tensor, shards * copies if replicated else shards)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
         return self._ttnn.Tensor(
             tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
         )
-
-    def _exactly(self, piece: Any, dtype: Any) -> Tensor:
-        """What a host tensor holds, as `numbers` keeps it."""
-        if self.numbers.is_block_float(dtype):
-            return self.numbers.block_floats_of(piece)
-        return self.numbers.rounded(self.numbers.plain_to_torch(piece), dtype)

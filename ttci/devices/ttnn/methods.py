@@ -13,6 +13,7 @@ from ttci.devices.ttnn.numbers import GoldenError, Numbers
 
 Method = Callable[..., Any]
 _MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
+_NOT_FOLLOWED = ("pad", "unpad", "extract_shard")  # the memory of a host tensor tells what they give
 
 
 class FollowedMethods:
@@ -27,7 +28,6 @@ class FollowedMethods:
         self._ttnn = ttnn
         self._numbers = numbers
         self.being_read: Any = None
-        self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._active = False
         self._stack = ExitStack()
 
@@ -35,6 +35,9 @@ class FollowedMethods:
         tensor_class = self._ttnn.Tensor
         for name in _MOVING:
             self._replace(tensor_class, name, self._moving)
+        for name in _NOT_FOLLOWED:
+            self._replace(tensor_class, name, lambda plain, _: plain)
+        self._replace(tensor_class, "to_torch_with_padded_shape", self._reading_memory)
         for name in _READERS:
             self._replace(tensor_class, name, self._reading)
         self._replace(tensor_class, "deallocate", self._deallocating)
@@ -59,10 +62,18 @@ class FollowedMethods:
         followed = follow(plain, name)
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            return (followed if self._active else plain)(*args, **kwargs)
+            result = (followed if self._active else plain)(*args, **kwargs)
+            if name in (*_MOVING, *_NOT_FOLLOWED):
+                self._mark_hollow(args[0], result)
+            return result
 
         setattr(owner, name, method)
         self._stack.callback(setattr, owner, name, plain)
+
+    def _mark_hollow(self, tensor: Any, result: Any) -> None:
+        on_device = self._ttnn.is_tensor_storage_on_device
+        if not on_device(result) and (on_device(tensor) or self._numbers.is_hollow(tensor)):
+            self._numbers.mark_hollow(result)
 
     @property
     def _inside_operation(self) -> bool:
@@ -90,6 +101,16 @@ class FollowedMethods:
             if tensor not in self._numbers and self._inside_operation and self.being_read is not None:
                 tensor = self.being_read
             return _READERS[name](self._composed(tensor, mesh_composer))
+
+        return method
+
+    def _reading_memory(self, plain: Method, name: str) -> Method:
+        """A method that reads memory as it is, which a mock board's is not worth."""
+
+        def method(tensor: Any) -> Any:
+            if self._ttnn.is_tensor_storage_on_device(tensor) or self._numbers.is_hollow(tensor):
+                raise GoldenError(f"Tensor.{name}: what lies in the padding is not known on a mock board")
+            return plain(tensor)
 
         return method
 

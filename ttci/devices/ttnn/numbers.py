@@ -39,7 +39,9 @@ class Numbers:
     def __init__(self, ttnn: Any) -> None:
         self._ttnn = ttnn
         self.plain_to_torch: Callable[..., Tensor] = ttnn.Tensor.to_torch  # before a Follower replaces it
+        self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._entries: dict[int, _Entry] = {}
+        self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
 
     def __contains__(self, tensor: Any) -> bool:
@@ -83,22 +85,36 @@ class Numbers:
         self._entries[tensor.tensor_id] = _Entry(shards, tensor.dtype, buffer, mesh_shape, self.clock)
 
     def of(self, tensor: Any, asked_by: str) -> Shards:
-        """What `tensor` holds.
+        """What `tensor` holds; of one on the host that nobody followed, what is in its memory.
 
         Raises:
-            GoldenError: where nobody followed it.
+            GoldenError: where that is not known.
         """
-        try:
-            return self._entries[tensor.tensor_id].shards
-        except KeyError:
+        if tensor not in self:
             if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
-                what = f"{asked_by}: the tensor of shape {tuple(tensor.shape)} is deallocated"
-                raise GoldenError(what) from None
-            raise GoldenError(
-                f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
-                "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
-                "or with an operation of ttnn"
-            ) from None
+                raise GoldenError(f"{asked_by}: the tensor of shape {tuple(tensor.shape)} is deallocated")
+            if self._ttnn.is_tensor_storage_on_device(tensor) or self.is_hollow(tensor):
+                raise GoldenError(
+                    f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
+                    "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
+                    "or with an operation of ttnn"
+                )
+            self.store_exactly(tensor, [self.held_by(piece) for piece in self.plain_device_tensors(tensor)])
+        return self._entries[tensor.tensor_id].shards
+
+    def held_by(self, host: Any) -> Tensor:
+        """What the memory of a host tensor holds, as it is kept here."""
+        if self.is_block_float(host.dtype):
+            return self.block_floats_of(host)
+        return self.rounded(self.plain_to_torch(host), host.dtype)
+
+    def is_hollow(self, tensor: Any) -> bool:
+        """Whether a host tensor holds what a mock board gave: zeros."""
+        return tensor.tensor_id in self._hollow
+
+    def mark_hollow(self, tensor: Any) -> None:
+        """The memory of a host tensor came from a mock board."""
+        self._hollow.add(tensor.tensor_id)
 
     def mesh_shape_of(self, tensor: Any) -> tuple[int, ...]:
         """The shape of the mesh whose chips hold a tensor that is followed."""

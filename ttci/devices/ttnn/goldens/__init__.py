@@ -8,7 +8,9 @@ from ttci.devices.ttnn.goldens import (
     cache,
     collectives,
     data_movement,
+    matmul,
     norms,
+    reductions,
     rotary,
 )
 from ttci.devices.ttnn.goldens.registry import COLLECTIVES, COPIES, GOLDENS, UNDEFINED, register_golden
@@ -22,7 +24,9 @@ __all__ = [
     "cache",
     "collectives",
     "data_movement",
+    "matmul",
     "norms",
+    "reductions",
     "register_golden",
     "rotary",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,12 @@ from ttci.devices.ttnn.numbers import GoldenError
 @register_golden("ttnn.typecast")
 def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
     return x  # what is stored of it is rounded to its type
+
+
+@register_golden("ttnn.reshape")
+def _reshape(x: Tensor, shape: Sequence[int], *_: Any, **__: Any) -> Tensor:
+    """What follows the shape says how it is padded or where it lies."""
+    return x.reshape(tuple(shape))
 
 
 @register_golden("ttnn.embedding")
