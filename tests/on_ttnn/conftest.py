@@ -18,6 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from torch import Tensor
 
+_L1_SMALL_BYTES = 16384  # pools keep the places of their windows there
+
 collect_ignore_glob = [] if find_spec("ttnn") else ["test_*.py"]
 
 
@@ -60,7 +62,7 @@ def n150(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
 
     ttnn = importlib.import_module("ttnn")
 
-    mesh = ttnn.open_mesh_device(ttnn.MeshShape(1, 1))
+    mesh = ttnn.open_mesh_device(ttnn.MeshShape(1, 1), l1_small_size=_L1_SMALL_BYTES)
     try:
         with Follower(ttnn) as follower:
             yield Board(ttnn, mesh, follower)

@@ -292,3 +292,42 @@ def test_product_of_everything_may_keep_its_dimensions(n150: Board) -> None:
         value = n150.read(n150.ttnn.prod(n150.put(x), keepdim=keepdim))
         assert value.shape == shape
         assert abs(value.item() / total.item() - 1) < 0.02
+
+
+def windows(x: Tensor, sides: tuple[int, int, int, int], kernel: int, stride: int, fill: float) -> Tensor:
+    """Every window of images [N, H, W, C], with their padding, as [N, rows, columns, C, kernel * kernel]."""
+    top, bottom, left, right = sides
+    images, height, width, channels = x.shape
+    padded = torch.full((images, height + top + bottom, width + left + right, channels), fill)
+    padded[:, top : top + height, left : left + width] = x
+    return padded.unfold(1, kernel, stride).unfold(2, kernel, stride).flatten(-2)
+
+
+@pytest.mark.parametrize("padding", [(0, 0), (1, 1), (0, 1, 1, 0)])
+def test_pooling(n150: Board, padding: tuple[int, ...]) -> None:
+    ttnn, x = n150.ttnn, numbers(2, 8, 8, 32)
+    sides = padding if len(padding) == 4 else (padding[0], padding[0], padding[1], padding[1])
+    put = n150.put(x.reshape(1, 1, -1, 32), layout=ttnn.ROW_MAJOR_LAYOUT)
+    shape = {"batch_size": 2, "input_h": 8, "input_w": 8, "channels": 32}
+    window = {"kernel_size": [3, 3], "stride": [2, 2], "padding": list(padding), "ceil_mode": False}
+    schemes = {"applied_shard_scheme": ttnn.TensorMemoryLayout.HEIGHT_SHARDED}
+    top, bottom, left, right = sides
+    of_max = windows(x, (top, bottom, left, right), 3, 2, -torch.inf).amax(-1)
+    largest = ttnn.max_pool2d(put, **shape, **window, dilation=[1, 1], **schemes)
+    assert near(n150.read(largest), of_max.reshape(1, 1, -1, 32))
+    of_mean = windows(x, (top, bottom, left, right), 3, 2, 0.0).mean(-1)
+    assert near(n150.read(ttnn.avg_pool2d(put, **shape, **window, **schemes)), of_mean.reshape(1, 1, -1, 32))
+
+
+def test_minimal_matmul_split(n150: Board) -> None:
+    x, weight = numbers(1, 1, 32, 64), numbers(64, 96, seed=1)
+    parts = n150.ttnn.experimental.minimal_matmul_split(n150.put(x), n150.put(weight), chunks=3, dim=-1)
+    product = torch.einsum("...k,kn->...n", x, weight)
+    for part, expected in zip(parts, product.chunk(3, dim=-1), strict=True):
+        assert near(n150.read(part), expected)
+
+
+def test_golden_that_drops_a_dimension_of_size_one_gives_what_ttnn_has(n150: Board) -> None:
+    counted = n150.ttnn.moreh_arange(0, 32, 1, n150.mesh, dtype=n150.ttnn.bfloat16)
+    assert n150.read(counted).shape == tuple(counted.shape)
+    assert n150.read(counted).flatten().tolist() == list(range(32))

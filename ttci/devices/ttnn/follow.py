@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -106,8 +106,7 @@ class Follower:
             raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
         inputs = list(self._tensors_in([args, list(kwargs.values())]))
         for tensor, shards in zip(outputs, results, strict=True):
-            self._check_shapes(name, tensor, shards)
-            self.numbers.store(tensor, shards, inputs=inputs)
+            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=inputs)
         for tensor, filled in zip(outputs, self._tensors_in(list(given.values())), strict=False):
             if filled.tensor_id != tensor.tensor_id:
                 self.numbers.store(filled, self.numbers.of(tensor, name), inputs=[tensor])
@@ -169,12 +168,15 @@ class Follower:
     def _is_tensor(self, value: Any) -> bool:
         return isinstance(value, self._ttnn.Tensor)
 
-    def _check_shapes(self, name: str, tensor: Any, shards: Shards) -> None:
+    def _in_shape(self, name: str, tensor: Any, shards: Shards) -> Shards:
+        """`shards` in the shape of `tensor`: a golden may keep, or drop, dimensions of size 1."""
+        shape = tuple(tensor.shape)
+        if all(tuple(shard.shape) == shape for shard in shards):
+            return shards
         for shard in shards:
-            if tuple(shard.shape) != tuple(tensor.shape):
-                raise GoldenError(
-                    f"{name}: ttnn gives shape {tuple(tensor.shape)}, its golden {tuple(shard.shape)}"
-                )
+            if _without_ones(shard.shape) != _without_ones(shape):
+                raise GoldenError(f"{name}: ttnn gives shape {shape}, its golden {tuple(shard.shape)}")
+        return [shard.reshape(shape) for shard in shards]
 
     def _store_from_host(self, args: Any, kwargs: Any, tensor: Any) -> None:
         """A tensor made of a torch tensor: rounded, and split over the chips by ttnn, on the host."""
@@ -200,3 +202,7 @@ class Follower:
         return self._ttnn.Tensor(
             tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
         )
+
+
+def _without_ones(shape: Sequence[int]) -> list[int]:
+    return [size for size in shape if size != 1]

@@ -10,6 +10,7 @@ from ttci.devices.ttnn.goldens import (
     data_movement,
     matmul,
     norms,
+    pooling,
     reductions,
     rotary,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "data_movement",
     "matmul",
     "norms",
+    "pooling",
     "reductions",
     "register_golden",
     "rotary",

@@ -37,3 +37,11 @@ def _minimal_matmul(
     kind = getattr(fused_activation, "op_type", fused_activation)
     activation = _ACTIVATIONS.get(str(getattr(kind, "name", kind)).upper())
     return NotImplemented if activation is None else activation(output)
+
+
+@register_golden("ttnn.experimental.minimal_matmul_split")
+def _minimal_matmul_split(
+    x: Tensor, weight: Tensor, chunks: int, dim: int = -1, bias_tensor: Tensor | None = None, **others: Any
+) -> Any:
+    output = _minimal_matmul(x, weight, bias_tensor, **others)
+    return output if output is NotImplemented else output.chunk(chunks, dim=dim)
