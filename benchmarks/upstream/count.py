@@ -18,9 +18,11 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
+from junitparser import JUnitXml, Skipped, TestCase
 
 from ttci.text.table import align
 
@@ -38,33 +40,38 @@ _NOT_TTCI = {
     ),
     "ttnn itself refuses it": re.compile(r"TT_FATAL|TT_THROW|Out of Memory"),
 }
-FOLLOWS = "GoldenError"
+_RAN = ("passed", "failed", "not followed")
 
 
-def reason(case: TestCase) -> str:
-    """``passed``, ``failed``, ``not followed``, or why the test says nothing of ttci."""
-    results = case.result
-    if not results:
+@dataclass(frozen=True)
+class Outcome:
+    """Of one test: ``passed``, ``failed``, ``not followed``, or why it says nothing of ttci."""
+
+    folder: str
+    name: str
+    reason: str
+    exception: str
+
+
+def outcome_of(case: TestCase) -> Outcome:
+    """What a test of the report came to; its message begins with its exception."""
+    exception = "\n".join(str(result.message) for result in case.result)
+    return Outcome(folder_of(case), f"{case.classname}::{case.name}", _reason(case, exception), exception)
+
+
+def _reason(case: TestCase, exception: str) -> str:
+    if not case.result:
         return "passed"
-    if any(isinstance(result, Skipped) for result in results):
+    if any(isinstance(result, Skipped) for result in case.result):
         return "skipped by upstream"
-    told = "\n".join(
-        f"{result.message}\n{result.text}" for result in results if isinstance(result, Failure | Error)
-    )
-    last = last_exception(told)
-    if FOLLOWS in last:
+    first_line = exception.strip().partition("\n")[0]
+    if "GoldenError" in first_line:
         return "not followed"
-    return next((kind for kind, pattern in _NOT_TTCI.items() if pattern.search(last)), "failed")
-
-
-def last_exception(told: str) -> str:
-    """The first line of what pytest says of a failure, which is its exception."""
-    lines = [line for line in told.splitlines() if line.strip()]
-    return lines[0] if lines else ""
+    return next((reason for reason, pattern in _NOT_TTCI.items() if pattern.search(first_line)), "failed")
 
 
 def run(checkout: Path, board: str, most: int, workers: int, paths: Iterable[str]) -> list[TestCase]:
-    """Run upstream's tests, each of the first `most` parametrizations of a function."""
+    """Run upstream's tests, at most `most` parametrizations of a function."""
     with tempfile.TemporaryDirectory() as folder:
         junit = Path(folder, "junit.xml")
         command = [
@@ -76,9 +83,13 @@ def run(checkout: Path, board: str, most: int, workers: int, paths: Iterable[str
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join((str(checkout), str(Path(__file__).parent))),
             "OMP_NUM_THREADS": "1",
-            "CI": "",
+            "CI": "",  # upstream's conftest renames the report where it is true
         }
-        subprocess.run(command, cwd=checkout, env=environment, check=False, stderr=subprocess.DEVNULL)
+        ran = subprocess.run(
+            command, cwd=checkout, env=environment, check=False, stderr=subprocess.PIPE, text=True
+        )
+        if not junit.exists():
+            sys.exit(f"{ran.stderr}\npytest ended with {ran.returncode} before it wrote a report")
         return [case for suite in JUnitXml.fromfile(str(junit)) for case in suite]
 
 
@@ -97,39 +108,27 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path, help="write each test's outcome to this file")
     arguments = parser.parse_intermixed_args()
-    cases = run(
-        arguments.checkout.resolve(), arguments.board, arguments.most, arguments.workers, arguments.paths
-    )
-    by_folder: dict[str, Counter[str]] = defaultdict(Counter)
-    others: Counter[str] = Counter()
-    for case in cases:
-        kind = reason(case)
-        by_folder[folder_of(case)][kind] += 1
-        if kind not in ("passed", "failed", "not followed"):
-            others[kind] += 1
+    if not arguments.checkout.is_dir():
+        parser.error(f"{arguments.checkout} is no folder")
+    outcomes = list(map(outcome_of, run(arguments.checkout.resolve(), **_choices(arguments))))
     if arguments.json:
-        told = [
-            [
-                case.classname,
-                case.name,
-                reason(case),
-                "".join(str(result.message) for result in case.result)[:600],
-            ]
-            for case in cases
-        ]
-        arguments.json.write_text(json.dumps(told))
-    rows: list[tuple[str, ...]] = [("folder", "passed", "of", "share", "not followed")]
-    total: Counter[str] = Counter()
-    for folder, counts in sorted(by_folder.items()):
-        rows.append(_row(folder, counts))
-        total += counts
-    rows.append(_row("all", total))
-    print(align(rows))
-    print("could not run: " + "; ".join(f"{count} {kind}" for kind, count in others.most_common()))
+        arguments.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes]))
+    by_folder: dict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in outcomes:
+        by_folder[outcome.folder][outcome.reason] += 1
+    total = sum(by_folder.values(), Counter[str]())
+    rows = [_row(folder, counts) for folder, counts in [*sorted(by_folder.items()), ("all", total)]]
+    print(align([("folder", "passed", "of", "share", "not followed"), *rows]))
+    others = (f"{count} {reason}" for reason, count in total.most_common() if reason not in _RAN)
+    print("could not run: " + ("; ".join(others) or "none"))
+
+
+def _choices(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("board", "most", "workers", "paths")}
 
 
 def _row(folder: str, counts: Counter[str]) -> tuple[str, ...]:
-    ran = counts["passed"] + counts["failed"] + counts["not followed"]
+    ran = sum(counts[reason] for reason in _RAN)
     share = f"{100 * counts['passed'] / ran:.1f} %" if ran else "-"
     return folder, str(counts["passed"]), str(ran), share, str(counts["not followed"])
 

@@ -199,19 +199,15 @@ def _caught(run: Callable[..., Judged], *args: Any) -> Judged:
 
 def main(board_name: str) -> None:
     from ttci.devices.ttnn.boards import BOARDS
-    from ttci.devices.ttnn.runtime import mock_environment
+    from ttci.devices.ttnn.runtime import mock_environment, opened_mesh
 
     board = BOARDS[board_name]
     os.environ.update(mock_environment(board) | {"TT_METAL_LOGGER_LEVEL": "error"})
     from ttci.devices.ttnn.follow import Follower
 
     ttnn = importlib.import_module("ttnn")
-    if board.chip_count > 1:
-        ttnn.set_fabric_config(ttnn.FabricConfig.FABRIC_1D)
-    mesh = ttnn.open_mesh_device(ttnn.MeshShape(*board.mesh_shape))
-    with Follower(ttnn) as follower:
+    with opened_mesh(ttnn, board.mesh_shape) as mesh, Follower(ttnn) as follower:
         judged = judge_all(Judge(ttnn, mesh, follower.numbers))
-    ttnn.close_mesh_device(mesh)
     print(json.dumps({name: asdict(case) for name, case in judged.items()}))
 
 

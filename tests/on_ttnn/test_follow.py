@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -285,3 +288,36 @@ def test_forward_pass_can_be_forgotten(n150: Board, x: Tensor) -> None:
     output = n150.ttnn.add(a, a)
     n150.numbers.forget_since(clock)
     assert [tensor in n150.numbers for tensor in (a, output)] == [True, False]
+
+
+OPENS_TWICE = """
+import os, torch
+from ttci.devices.ttnn.boards import BOARDS
+from ttci.devices.ttnn.follow import Follower
+from ttci.devices.ttnn.runtime import mock_environment, opened_mesh
+os.environ.update(mock_environment(BOARDS["n150"]) | {"TT_METAL_LOGGER_LEVEL": "fatal"})
+import ttnn
+with Follower(ttnn) as follower:
+    for time in range(2):
+        with opened_mesh(ttnn, (1, 1)) as mesh:
+            tensor = ttnn.from_torch(torch.ones(32, 32), layout=ttnn.TILE_LAYOUT, device=mesh)
+            total = ttnn.to_torch(ttnn.add(tensor, tensor)).sum().item()
+            print("open", len(follower.numbers), total)
+        print("closed", len(follower.numbers))
+"""
+
+
+def test_what_lay_on_a_mesh_is_forgotten_when_it_is_closed(tmp_path: Path) -> None:
+    """In a process of its own: the board of the other tests stays open."""
+    command = [sys.executable, "-c", OPENS_TWICE]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    told = [line for line in ran.stdout.splitlines() if line.startswith(("open", "closed"))]
+    assert told == ["open 2 2048.0", "closed 0"] * 2, ran.stderr
+
+
+def test_reading_a_tensor_leaves_no_value_behind(n150: Board, x: Tensor) -> None:
+    put = n150.put(x)
+    known = len(n150.numbers)
+    for tensor in (put, n150.ttnn.Tensor(x, n150.ttnn.bfloat16)):
+        assert torch.equal(n150.read(tensor), x)
+    assert len(n150.numbers) == known

@@ -7,6 +7,7 @@ none of its own gets those below.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ import pytest
 
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
-from ttci.devices.ttnn.runtime import check_same_board, import_ttnn, mock_environment
+from ttci.devices.ttnn.runtime import check_same_board, import_ttnn, mock_environment, opened_mesh
 from ttci.errors import InputError, did_you_mean
 from ttci.toolchain.release import NO_TTNN, ttnn_package
 
@@ -88,17 +89,8 @@ class MockBoard:
         yield from self._mesh_of((1, 8), device_params)
 
     def _mesh_of(self, shape: tuple[int, ...], device_params: dict[str, Any]) -> Iterator[Any]:
-        ttnn = import_ttnn()
-        chips = shape[0] * shape[-1] if len(shape) > 1 else shape[0]
+        chips = math.prod(shape)
         if chips > self._board.chip_count:
             pytest.skip(f"asks for {chips} chips; a {self._board.name} has {self._board.chip_count}")
-        fabric = device_params.pop("fabric_config", ttnn.FabricConfig.FABRIC_1D if chips > 1 else None)
-        if fabric:
-            ttnn.set_fabric_config(fabric)
-        mesh = ttnn.open_mesh_device(ttnn.MeshShape(*shape), **device_params)
-        ttnn.SetDefaultDevice(mesh)
-        yield mesh
-        ttnn.SetDefaultDevice(None)
-        ttnn.close_mesh_device(mesh)
-        if fabric:
-            ttnn.set_fabric_config(ttnn.FabricConfig.DISABLED)
+        with opened_mesh(import_ttnn(), shape, **device_params) as mesh:
+            yield mesh

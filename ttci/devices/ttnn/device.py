@@ -31,7 +31,7 @@ from ttci.devices.ttnn.memory import (
     what_is_missing,
 )
 from ttci.devices.ttnn.numbers import GoldenError
-from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn
+from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn, opened_mesh
 from ttci.devices.ttnn.work import work_of
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
@@ -110,23 +110,15 @@ class TtnnDevice:
             self._follower = self._stack.enter_context(Follower(self._ttnn))
 
     def _open(self) -> Any:
-        ttnn = self._ttnn
         if self.fidelity is Fidelity.SILICON:
             self._stack.enter_context(hold_boards(self.name, self._timeout_s, _say))
         try:
-            if self.board.chip_count > 1:
-                ttnn.set_fabric_config(ttnn.FabricConfig.FABRIC_1D)
-                self._stack.callback(ttnn.set_fabric_config, ttnn.FabricConfig.DISABLED)
             region = {"trace_region_size": _TRACE_REGION_BYTES} if self._traces else {}
-            mesh = ttnn.open_mesh_device(ttnn.MeshShape(*self.board.mesh_shape), **region)
+            return self._stack.enter_context(opened_mesh(self._ttnn, self.board.mesh_shape, **region))
         except RuntimeError as error:
             self._stack.close()
             what = f"{self.name}: the {self.board.name} does not open: {sentence_of(str(error))}"
             raise DeviceUnavailableError(what) from None
-        self._stack.callback(ttnn.close_mesh_device, mesh)
-        ttnn.SetDefaultDevice(mesh)  # modules that are ttnn already ask for it
-        self._stack.callback(ttnn.SetDefaultDevice, None)
-        return mesh
 
     def close(self) -> None:
         """Close the mesh, whatever happened on it."""

@@ -78,7 +78,9 @@ class Follower:
             self.numbers.mark_hollow(output)
         if not self._active:
             return
-        if name == "ttnn.deallocate":
+        if name == "ttnn.to_torch":
+            self.numbers.forget_since(self._started)  # it made tensors that nobody has
+        elif name == "ttnn.deallocate":
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
             source, target = self._tensors_in([args, list(kwargs.values())])

@@ -13,6 +13,7 @@ from ttci.devices.ttnn.numbers import GoldenError, Numbers
 
 Method = Callable[..., Any]
 _MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
+_CLOSING = ("close_device", "close_mesh_device", "CloseDevice")
 _NOT_FOLLOWED = ("pad", "unpad", "extract_shard")  # the memory of a host tensor tells what they give
 
 
@@ -42,6 +43,8 @@ class FollowedMethods:
             self._replace(tensor_class, name, self._reading)
         self._replace(tensor_class, "deallocate", self._deallocating)
         self._replace(self._ttnn, "get_device_tensors", self._taking_apart)
+        for name in _CLOSING:
+            self._replace(self._ttnn, name, self._closing)
         self._active = True
         return self
 
@@ -59,11 +62,11 @@ class FollowedMethods:
 
     def _replace(self, owner: Any, name: str, follow: Callable[[Method, str], Method]) -> None:
         plain = getattr(owner, name)
-        followed = follow(plain, name)
+        followed, gives_tensor = follow(plain, name), name in _MOVING + _NOT_FOLLOWED
 
         def method(*args: Any, **kwargs: Any) -> Any:
             result = (followed if self._active else plain)(*args, **kwargs)
-            if name in (*_MOVING, *_NOT_FOLLOWED):
+            if gives_tensor:
                 self._mark_hollow(args[0], result)
             return result
 
@@ -131,6 +134,13 @@ class FollowedMethods:
             plain(tensor, *args, **kwargs)
             if not tensor.is_allocated():
                 self._numbers.forget(tensor)
+
+        return method
+
+    def _closing(self, plain: Method, _: str) -> Method:
+        def method(mesh: Any) -> Any:
+            self._numbers.forget_mesh(mesh)
+            return plain(mesh)
 
         return method
 

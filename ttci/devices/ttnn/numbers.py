@@ -30,6 +30,7 @@ class _Entry:
     dtype: Any
     buffer: int | None  # the device buffer it lies in, which views of it share; None on the host
     mesh_shape: tuple[int, ...]  # of the mesh whose chips hold the shards
+    mesh_id: int | None  # of the open mesh that it lies on; None on the host
     stored_at: int
 
 
@@ -46,6 +47,9 @@ class Numbers:
 
     def __contains__(self, tensor: Any) -> bool:
         return tensor.tensor_id in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def store(self, tensor: Any, shards: Sequence[Tensor], *, inputs: Sequence[Any] = ()) -> None:
         """Keep what `tensor` holds, rounded to its type.
@@ -71,9 +75,10 @@ class Numbers:
             mesh_shape: of a tensor on the host, where it came from a mesh.
         """
         self.clock += 1
-        buffer = self._buffer(tensor)
+        buffer, mesh_id = self._buffer(tensor), None
         if buffer is not None:
-            mesh_shape, chips = tuple(tensor.device().shape), len(tensor.device_coords())
+            mesh, chips = tensor.device(), len(tensor.device_coords())
+            mesh_shape, mesh_id = tuple(mesh.shape), mesh.id()
             if len(shards) == 1:
                 shards = shards * chips
             if chips != math.prod(mesh_shape):  # a piece of a tensor
@@ -82,7 +87,9 @@ class Numbers:
             mesh_shape = (len(shards),)
         if tensor in self and buffer is not None:
             self._change_views(buffer, shards)
-        self._entries[tensor.tensor_id] = _Entry(shards, tensor.dtype, buffer, mesh_shape, self.clock)
+        self._entries[tensor.tensor_id] = _Entry(
+            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock
+        )
 
     def of(self, tensor: Any, asked_by: str) -> Shards:
         """What `tensor` holds; of one on the host that nobody followed, what is in its memory.
@@ -128,6 +135,11 @@ class Numbers:
     def forget(self, tensor: Any) -> None:
         """`tensor` was deallocated."""
         self._entries.pop(tensor.tensor_id, None)
+
+    def forget_mesh(self, mesh: Any) -> None:
+        """`mesh` is being closed, and what lies on it is gone."""
+        of_mesh = mesh.id()
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.mesh_id != of_mesh}
 
     def forget_since(self, clock: int) -> None:
         """Forget what was stored after `clock`: nobody uses it any more."""

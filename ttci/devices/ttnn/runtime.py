@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,28 @@ def import_ttnn() -> Any:
         return importlib.import_module("ttnn")
     except ImportError as error:
         raise DeviceUnavailableError(f"ttnn cannot be imported: {error}") from None
+
+
+@contextmanager
+def opened_mesh(ttnn: Any, shape: Sequence[int], **options: Any) -> Iterator[Any]:
+    """A mesh of that many rows and columns of chips, opened, as the default device; several are a line.
+
+    Args:
+        ttnn: the imported module.
+        shape: rows and columns.
+        options: of ``ttnn.open_mesh_device``, and `fabric_config` for other links than a line's.
+    """
+    line = ttnn.FabricConfig.FABRIC_1D if math.prod(shape) > 1 else None
+    fabric = options.pop("fabric_config", line)
+    with ExitStack() as stack:
+        if fabric:
+            ttnn.set_fabric_config(fabric)
+            stack.callback(ttnn.set_fabric_config, ttnn.FabricConfig.DISABLED)
+        mesh = ttnn.open_mesh_device(ttnn.MeshShape(*shape), **options)
+        stack.callback(ttnn.close_mesh_device, mesh)
+        ttnn.SetDefaultDevice(mesh)  # modules that are ttnn already ask for it
+        stack.callback(ttnn.SetDefaultDevice, None)
+        yield mesh
 
 
 def sfpi_folder() -> Path:
