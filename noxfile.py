@@ -38,8 +38,10 @@ WITH_TORCH = "virtualenv"
 TEST_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": None}
 
 
+TESTS_ON_TTNN = Path("tests/on_ttnn")
 # A pair in whose environment ttnn is.
 ON_TTNN = ("llama3", "n150-mock")
+ON_OLDER_TTNN = ("bert", "n150-mock-older-ttnn")
 
 model_sessions()
 
@@ -67,7 +69,17 @@ def tests_on_ttnn(session: nox.Session) -> None:
     python = pair_python(session, *ON_TTNN)
     # A file's tests share a board that was opened once, and what a process found.
     options = ("-n", "auto", "--dist", "loadfile", "--durations=20", *session.posargs)
-    session.run(python, "-m", "pytest", "tests/on_ttnn", *options, env=TEST_ENVIRONMENT, external=True)
+    session.run(python, "-m", "pytest", TESTS_ON_TTNN, *options, env=TEST_ENVIRONMENT, external=True)
+
+
+@nox.session(venv_backend="none")
+def tests_on_older_ttnn(session: nox.Session) -> None:
+    """Test on the release of ttnn before the newest that its numbers are followed: [-- PYTEST ARGS]."""
+    python = pair_python(session, *ON_OLDER_TTNN)
+    parts = ("follow", "goldens", "releases")
+    files = sorted(file for part in parts for file in TESTS_ON_TTNN.glob(f"test_{part}*.py"))
+    options = ("-n", "auto", "--dist", "loadfile", *session.posargs)
+    session.run(python, "-m", "pytest", *files, *options, env=TEST_ENVIRONMENT, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -96,16 +96,16 @@ def test_plan_leaves_the_packages_to_the_environment_that_nox_makes() -> None:
     assert missing(device("simulator")) is None  # which simulator is wanted is stated by ttnn
 
 
-@pytest.mark.parametrize("version", ["0.76.0", "0.80.12.dev3", "0.9"])
+@pytest.mark.parametrize("version", ["0.76.0", "0.79.12.dev3", "0.9"])
 def test_old_ttnn_is_told_without_importing_it(ttnn: InstalledTtnn, version: str) -> None:
     ttnn.make(version)
     assert told(device("mock")) == [
-        f"ttnn {version} is installed, and ttci needs 0.81 or newer; "
+        f"ttnn {version} is installed, and ttci needs 0.80 or newer; "
         "python -m pip install --upgrade 'ttci[ttnn]'"
     ]
 
 
-@pytest.mark.parametrize("version", ["0.81.0", "0.100.0rc1", "1.0", None])
+@pytest.mark.parametrize("version", ["0.80.0", "0.100.0rc1", "1.0", None])
 def test_ttnn_that_is_new_enough_or_states_no_version_is_taken(
     ttnn: InstalledTtnn, version: str | None
 ) -> None:
@@ -175,7 +175,7 @@ def test_doctor_tells_of_each_device_what_plan_tells_and_the_packages(
     (tmp_path / "model.py").touch()
     monkeypatch.chdir(tmp_path)
     ttnn.make("0.76.0")
-    old = "ttnn 0.76.0 is installed, and ttci needs 0.81 or newer"
+    old = "ttnn 0.76.0 is installed, and ttci needs 0.80 or newer"
     upgrade = "python -m pip install --upgrade 'ttci[ttnn]'"
 
     assert main(["doctor", "--json"]) == 0
@@ -224,5 +224,5 @@ def test_device_whose_ttnn_is_too_old_is_unavailable_in_one_line(
     ):
         done = project.python(*command)
         assert done.code == 3, done.output
-        assert "mock: ttnn 0.76.0 is installed, and ttci needs 0.81 or newer; python -m pip" in done.output
+        assert "mock: ttnn 0.76.0 is installed, and ttci needs 0.80 or newer; python -m pip" in done.output
         assert "Traceback" not in done.output

@@ -501,8 +501,8 @@ def test_no_ttnn_is_said(ttnn: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "states no sfpi_repo, sfpi_version and sha256 hashes; ttci needs ttnn 0.81 or newer"),
-        (None, "cannot be read: .*; ttci needs ttnn 0.81 or newer"),
+        ("", "states no sfpi_repo, sfpi_version and sha256 hashes; ttci needs ttnn 0.80 or newer"),
+        (None, "cannot be read: .*; ttci needs ttnn 0.80 or newer"),
         ("sfpi_repo=a\nsfpi_version=1\nsfpi_hashtype=md5\n", "states no .*sha256 hashes"),
         (
             "sfpi_repo=a\nsfpi_version=1\nsfpi_hashtype=sha256\nsfpi_x86_64_debian_txz_hash=5\n",

@@ -16,7 +16,7 @@ from ttci.manifest import DeviceEntry, TorchDeviceEntry, TtnnDeviceEntry
 if TYPE_CHECKING:
     from ttci.toolchain import ToolState
 
-OLDEST_TTNN = (0, 81)  # older ones have too few goldens
+OLDEST_TTNN = (0, 80)  # older ones have too few goldens
 TTNN_PYTHONS = ("3.10", "3.12")  # that it has wheels for
 MOCK_VARIABLE = "TT_METAL_MOCK_CLUSTER_DESC_PATH"
 SIMULATOR_VARIABLE = "TT_METAL_SIMULATOR"

@@ -17,6 +17,7 @@ import pytest
 
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
+from ttci.devices.ttnn.releases import notice_of_changes
 from ttci.devices.ttnn.runtime import check_same_board, import_ttnn, mock_environment, opened_mesh
 from ttci.errors import InputError, did_you_mean
 from ttci.toolchain.release import NO_TTNN, ttnn_package
@@ -52,9 +53,11 @@ class MockBoard:
         """Stop following."""
         self._stack.close()
 
-    def pytest_report_header(self) -> str:
+    def pytest_report_header(self) -> list[str]:
         """What the tests run on."""
-        return f"ttnn: a mock {self._board.name}, {self._board.chip_count} chips, with ttci's goldens"
+        board = f"ttnn: a mock {self._board.name}, {self._board.chip_count} chips, with ttci's goldens"
+        notice = notice_of_changes(import_ttnn())
+        return [board, notice] if notice else [board]
 
     @pytest.fixture
     def device_params(self, request: pytest.FixtureRequest) -> dict[str, Any]:

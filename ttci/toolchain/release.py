@@ -87,7 +87,7 @@ def read_assignments(file: Path) -> dict[str, str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise MachineryError(f"{file} cannot be read: {error}; ttci needs ttnn 0.81 or newer") from None
+        raise MachineryError(f"{file} cannot be read: {error}; ttci needs ttnn 0.80 or newer") from None
     found = (_ASSIGNMENT.fullmatch(line.strip()) for line in lines)
     return {match["name"]: match["value"] for match in found if match}
 

@@ -73,7 +73,7 @@ def sfpi_release() -> SfpiRelease:
     repository, version = stated.get("sfpi_repo"), stated.get("sfpi_version")
     if not repository or not version or stated.get("sfpi_hashtype") != "sha256":
         what = "states no sfpi_repo, sfpi_version and sha256 hashes"
-        raise MachineryError(f"{file} {what}; ttci needs ttnn 0.81 or newer")
+        raise MachineryError(f"{file} {what}; ttci needs ttnn 0.80 or newer")
     host = host_platform()
     if f"sfpi_{host}_txz_hash" not in stated:
         raise MachineryError(_no_asset(version, host, stated))

@@ -31,6 +31,7 @@ from ttci.devices.ttnn.memory import (
     what_is_missing,
 )
 from ttci.devices.ttnn.numbers import GoldenError
+from ttci.devices.ttnn.releases import notice_of_changes
 from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn, opened_mesh
 from ttci.devices.ttnn.work import work_of
 from ttci.errors import DeviceUnavailableError
@@ -108,6 +109,7 @@ class TtnnDevice:
         self._follower: Follower | None = None
         if target.follows_goldens:
             self._follower = self._stack.enter_context(Follower(self._ttnn))
+            self.notice = notice_of_changes(self._ttnn)
 
     def _open(self) -> Any:
         if self.fidelity is Fidelity.SILICON:
