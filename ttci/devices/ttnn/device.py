@@ -54,7 +54,7 @@ _NUMBERS_AND_MEMORY = frozenset({Capability.NUMBERS, Capability.MEMORY})
 _TARGETS = {
     "silicon": _Target(Fidelity.SILICON, _NUMBERS_AND_MEMORY | {Capability.TIMING, Capability.LIMIT}),
     "simulator": _Target(Fidelity.BIT_EXACT, _NUMBERS_AND_MEMORY),
-    "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY | {Capability.LIMIT}, follows_goldens=True),
+    "mock": _Target(Fidelity.MODELLED, _NUMBERS_AND_MEMORY | {Capability.LIMIT}, follows_goldens=True),
 }
 _ALWAYS = {"TT_METAL_LOGGER_LEVEL": "fatal"}
 _MOST_WARM_UPS = 10
@@ -92,7 +92,7 @@ class TtnnDevice:
         self.max_tokens = entry.max_tokens
         self.measure_seconds = entry.measure_seconds
         self.board = BOARDS[entry.board]
-        self.fidelity = target.fidelity
+        self.fidelity = Fidelity(entry.numbers) if target.follows_goldens else target.fidelity
         self.capabilities = target.capabilities
         self._stack = ExitStack()
         self._timeout_s = 60.0 * entry.timeout_minutes
@@ -107,7 +107,9 @@ class TtnnDevice:
         self._mesh = self._open()
         self._follower: Follower | None = None
         if target.follows_goldens:
-            self._follower = self._stack.enter_context(Follower(self._ttnn))
+            self._follower = self._stack.enter_context(
+                Follower(self._ttnn, models_engine=self.fidelity is Fidelity.MODELLED)
+            )
 
     def _open(self) -> Any:
         if self.fidelity is Fidelity.SILICON:
