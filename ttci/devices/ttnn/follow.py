@@ -36,7 +36,7 @@ class Follower:
 
     def __init__(self, ttnn: Any, *, models_engine: bool = True) -> None:
         self._ttnn = ttnn
-        self._models_engine = models_engine
+        self.models_engine = models_engine
         self.numbers = Numbers(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
@@ -137,7 +137,7 @@ class Follower:
 
     def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
         """What the golden gives on one chip."""
-        settings = engine_settings(self._ttnn, name, args, kwargs) if self._models_engine else None
+        settings = engine_settings(self._ttnn, name, args, kwargs) if self.models_engine else None
         args, kwargs = self._values(args, name, chip), self._values(kwargs, name, chip)
         how = _HOW_TO_REGISTER.format(name=name)
         try:

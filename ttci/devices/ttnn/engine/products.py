@@ -8,7 +8,8 @@ scales that ttsim's kernels give.
 
 Sums are float32, or bfloat16. The latter are rounded after every 16 products of a pass, to
 11 significant bits and then to 8, each time ties away from zero, so that long sums grow by
-themselves. Source: tt-metal, issue 46101.
+themselves. Source: tt-metal, issue 46101. How a sum of partial sums in L1 is rounded, nobody
+states: to the nearest here.
 
 Shapes: B batch, M rows, K inner dim, N columns.
 """
@@ -84,11 +85,14 @@ def _rest(x: Tensor, high: Tensor) -> Tensor:
 
 
 def _summed_in_bfloat16(left: Tensor, right: Tensor, settings: EngineSettings) -> Tensor:
-    shape = (*torch.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1])
     if right.ndim == 2:
+        shape = (*left.shape[:-1], right.shape[-1])
         left, right = left.reshape(1, -1, left.shape[-1]), right[None]
     else:
-        batch = shape[:-2]
+        batch: torch.Size = torch.broadcast_shapes(  # type: ignore[no-untyped-call,unused-ignore]
+            left.shape[:-2], right.shape[:-2]
+        )
+        shape = (*batch, left.shape[-2], right.shape[-1])
         left = left.expand(*batch, *left.shape[-2:]).flatten(0, -3)  # [B, M, K]
         right = right.expand(*batch, *right.shape[-2:]).flatten(0, -3)  # [B, K, N]
     result = left.new_empty(left.shape[0], left.shape[1], right.shape[2])
@@ -122,7 +126,7 @@ def _sum_of(parts: Parts, block_tiles: int | None) -> Tensor:
         partial = total if block >= inner else torch.zeros_like(total)
         _add_block(partial, parts, range(start, min(start + block, inner), _TILE))
         if partial is not total:
-            _round(total.add_(partial))
+            total = (total + partial).bfloat16().float()
     return total
 
 
