@@ -51,7 +51,7 @@ class Board:
 
 @pytest.fixture(scope="session")
 def n150(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    """An n150 whose numbers are followed."""
+    """An n150 whose numbers are followed, in float32: so that goldens can be told from torch."""
     from ttci.devices.ttnn.boards import BOARDS
     from ttci.devices.ttnn.runtime import mock_environment
 
@@ -64,7 +64,7 @@ def n150(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
 
     mesh = ttnn.open_mesh_device(ttnn.MeshShape(1, 1), l1_small_size=_L1_SMALL_BYTES)
     try:
-        with Follower(ttnn) as follower:
+        with Follower(ttnn, models_engine=False) as follower:
             yield Board(ttnn, mesh, follower)
     finally:
         ttnn.close_mesh_device(mesh)

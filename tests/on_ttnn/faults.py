@@ -22,6 +22,7 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
     bias_twice,
     caches_swapped,
     changing,
+    computing,
     deallocated,
     gathered,
     head_by_head,
@@ -62,6 +63,7 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
 from faulty_modules import (  # type: ignore[import-not-found]
     HEAD_DIM,
     HEADS,
+    INNER,
     KV_HEADS,
     SUBJECTS,
     TOKENS,
@@ -217,6 +219,18 @@ FAULTS = (
     Fault("bias: missing in attention", "attention-bert", passing("linear", bias=None), WRONG_NUMBERS),
     Fault("weights: bfloat4_b", "mlp", in_target("matrix", as_bfloat4_b), WRONG_NUMBERS),
     Fault("output: bfloat4_b", "mlp", instead("linear", to_bfloat4_b), WRONG_NUMBERS),
+    # what the matrix engine leaves out
+    Fault("fidelity: LoFi", "linear", computing("linear", "LoFi"), SCALED),
+    Fault("fidelity: LoFi down projection", "swiglu", computing("linear", "LoFi", of_width=INNER), SCALED),
+    Fault("fidelity: HiFi2", "swiglu", computing("linear", "HiFi2"), SCALED),
+    Fault("fidelity: LoFi norm", "rms_norm", computing("rms_norm", "LoFi"), SCALED),
+    Fault(
+        "fidelity: LoFi attention",
+        "attention",
+        computing("transformer.scaled_dot_product_attention", "LoFi"),
+        SCALED,
+    ),
+    Fault("sums: bfloat16", "linear-deep", computing("linear", "HiFi4", float32_sums=False), WRONG_NUMBERS),
     # feed-forward
     Fault("activation: missing", "mlp", passing("linear", activation=None), WRONG_NUMBERS),
     Fault("activation: another", "mlp", passing("linear", activation="relu"), WRONG_NUMBERS),

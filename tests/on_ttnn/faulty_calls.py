@@ -20,6 +20,26 @@ def passing(operation: str, **arguments: Any) -> PutIn:
     return instead(operation, lambda plain, *args, **kwargs: plain(*args, **(kwargs | arguments)))
 
 
+def computing(
+    operation: str, fidelity: str, *, float32_sums: bool = True, of_width: int | None = None
+) -> PutIn:
+    """The operation, or its calls on inputs of that width, at a fidelity; sums in float32 or bfloat16."""
+
+    def call(plain: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        ttnn = ttnn_module()
+        if of_width not in (None, args[0].shape[-1]):
+            return plain(*args, **kwargs)
+        config = ttnn.init_device_compute_kernel_config(
+            args[0].device().arch(),
+            math_fidelity=getattr(ttnn.MathFidelity, fidelity),
+            fp32_dest_acc_en=float32_sums,
+            packer_l1_acc=float32_sums,
+        )
+        return plain(*args, **(kwargs | {"compute_kernel_config": config}))
+
+    return instead(operation, call)
+
+
 def without(operation: str) -> PutIn:
     """The operation is left out: its first input goes on as its output."""
     return instead(operation, copied)

@@ -20,6 +20,7 @@ from ttci.modules.rotary import apply_rotary, inverse_frequencies, rotary_tables
 
 WIDTH, INNER, TOKENS, VOCABULARY = 256, 512, 64, 1000
 HEADS, KV_HEADS, HEAD_DIM = 8, 4, 32
+DEEP = 8192  # an inner dimension of a large model's
 DECODE_BATCH, CACHE_LENGTH, POSITION = 4, 64, 40
 
 
@@ -160,6 +161,7 @@ SUBJECTS: dict[str, Subject] = {
     "layer_norm": Subject(lambda: normalization.LayerNorm(WIDTH)),
     "embedding": Subject(lambda: embedding.Embedding(VOCABULARY, WIDTH), (1, TOKENS)),
     "linear": Subject(lambda: nn.Linear(WIDTH, WIDTH)),
+    "linear-deep": Subject(lambda: nn.Linear(DEEP, WIDTH), (1, TOKENS, DEEP)),
     "silu": Subject(nn.SiLU),
     "softmax": Subject(lambda: nn.Softmax(-1), (1, TOKENS, TOKENS)),
     "sequential": Subject(lambda: nn.Sequential(nn.Linear(WIDTH, INNER), nn.SiLU())),

@@ -54,6 +54,8 @@ def _check_target(keys: Keys, entry: Mapping[str, Any]) -> Iterator[tuple[Keys, 
         yield (*keys, "board"), f"the simulator has one chip, and {board} has more; there is: {there_is}"
     if target in ("silicon", "simulator") and "kernels" in entry:
         yield (*keys, "kernels"), "is for mocks; on silicon and the simulator every kernel is compiled"
+    if target in ("silicon", "simulator") and "numbers" in entry:
+        yield (*keys, "numbers"), "is for mocks; on silicon and the simulator the kernels compute"
 
 
 def _check_kernels(keys: Keys, kernels: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:

@@ -79,6 +79,11 @@ class TtnnDeviceEntry(_DeviceEntry):
         default="stand-in",
         description="On a mock: kernels are compiled by a stand-in, or by SFPI, Tenstorrent's compiler.",
     )
+    numbers: Literal["modelled", "golden"] = Field(
+        default="modelled",
+        description="On a mock: products by the matrix engine's passes and sums, as the operation sets "
+        "them; or by ttnn's goldens alone, in float32.",
+    )
     trace: bool = Field(
         default=False,
         description="On silicon: time a recorded trace, without what the host takes to dispatch.",

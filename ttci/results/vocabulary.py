@@ -14,7 +14,8 @@ class Fidelity(_Word):
     """How much a device's numbers mean."""
 
     REFERENCE = "reference"  # torch
-    GOLDEN = "golden"  # mock: ttnn's own torch goldens
+    GOLDEN = "golden"  # mock: ttnn's own torch goldens, in float32
+    MODELLED = "modelled"  # mock: goldens that multiply and sum as the matrix engine does
     BIT_EXACT = "bit-exact"  # simulator
     SILICON = "silicon"
 

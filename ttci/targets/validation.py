@@ -9,7 +9,10 @@ from ttci.results import Fidelity, why_impossible
 from ttci.targets.candidates import Candidate
 
 MOST_TOLERANCE = 0.5
-_UNTIMED = {Fidelity.GOLDEN: "a mock", Fidelity.BIT_EXACT: "a simulator"}
+_UNTIMED = {
+    **dict.fromkeys((Fidelity.GOLDEN, Fidelity.MODELLED), "a mock"),
+    Fidelity.BIT_EXACT: "a simulator",
+}
 
 
 def reason_against(candidate: Candidate) -> str | None:

@@ -55,7 +55,7 @@ _NUMBERS_AND_MEMORY = frozenset({Capability.NUMBERS, Capability.MEMORY})
 _TARGETS = {
     "silicon": _Target(Fidelity.SILICON, _NUMBERS_AND_MEMORY | {Capability.TIMING, Capability.LIMIT}),
     "simulator": _Target(Fidelity.BIT_EXACT, _NUMBERS_AND_MEMORY),
-    "mock": _Target(Fidelity.GOLDEN, _NUMBERS_AND_MEMORY | {Capability.LIMIT}, follows_goldens=True),
+    "mock": _Target(Fidelity.MODELLED, _NUMBERS_AND_MEMORY | {Capability.LIMIT}, follows_goldens=True),
 }
 _ALWAYS = {"TT_METAL_LOGGER_LEVEL": "fatal"}
 _MOST_WARM_UPS = 10
@@ -93,7 +93,7 @@ class TtnnDevice:
         self.max_tokens = entry.max_tokens
         self.measure_seconds = entry.measure_seconds
         self.board = BOARDS[entry.board]
-        self.fidelity = target.fidelity
+        self.fidelity = Fidelity(entry.numbers) if target.follows_goldens else target.fidelity
         self.capabilities = target.capabilities
         self._stack = ExitStack()
         self._timeout_s = 60.0 * entry.timeout_minutes
@@ -108,7 +108,9 @@ class TtnnDevice:
         self._mesh = self._open()
         self._follower: Follower | None = None
         if target.follows_goldens:
-            self._follower = self._stack.enter_context(Follower(self._ttnn))
+            self._follower = self._stack.enter_context(
+                Follower(self._ttnn, models_engine=self.fidelity is Fidelity.MODELLED)
+            )
             self.notice = notice_of_changes(self._ttnn)
 
     def _open(self) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttci.devices.ttnn.engine import as_on_engine, engine_settings
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
@@ -26,10 +27,16 @@ _HOW_TO_REGISTER = (
 
 
 class Follower:
-    """While it is entered, `numbers` knows what every tensor holds."""
+    """While it is entered, `numbers` knows what every tensor holds.
 
-    def __init__(self, ttnn: Any) -> None:
+    Args:
+        ttnn: the imported module.
+        models_engine: whether goldens multiply and sum as the matrix engine does, else in float32.
+    """
+
+    def __init__(self, ttnn: Any, *, models_engine: bool = True) -> None:
         self._ttnn = ttnn
+        self.models_engine = models_engine
         self.numbers = Numbers(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
@@ -130,12 +137,14 @@ class Follower:
 
     def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
         """What the golden gives on one chip."""
+        settings = engine_settings(self._ttnn, name, args, kwargs) if self.models_engine else None
         args, kwargs = self._values(args, name, chip), self._values(kwargs, name, chip)
         how = _HOW_TO_REGISTER.format(name=name)
         try:
-            result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
-            if result is NotImplemented and operation.golden_function is not None:
-                result = self._apply_ttnns(operation, args, kwargs)
+            with as_on_engine(settings):
+                result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
+                if result is NotImplemented and operation.golden_function is not None:
+                    result = self._apply_ttnns(operation, args, kwargs)
         except GoldenError:
             raise
         except Exception as error:
