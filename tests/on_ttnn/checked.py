@@ -215,12 +215,12 @@ def let_mocks_be_timed() -> None:
 
 
 def capacity(device: Any) -> list[list[int]]:
-    """DRAM of a chip and L1 of a core in bytes: as ttnn's allocator says, and as the board's row."""
+    """DRAM of a chip and L1 of a core in bytes: as ttnn's allocator says, and as the memory check does."""
     ttnn, chips = device._ttnn, device.board.chips
     kinds = (ttnn.BufferType.DRAM, ttnn.BufferType.L1)
     dram, l1 = (ttnn.get_memory_view(device._mesh, kind) for kind in kinds)
     ttnns = [dram.num_banks * dram.total_bytes_per_bank, l1.total_bytes_per_bank]
-    return [ttnns, [chips.dram_bytes, chips.l1_bytes_per_core]]
+    return [ttnns, [chips.dram_bytes, chips.l1_bytes_per_core - device._l1_small_bytes]]
 
 
 def warm_up_calls(device: Any, *limits: float) -> list[int]:

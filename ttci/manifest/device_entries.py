@@ -88,6 +88,11 @@ class TtnnDeviceEntry(_DeviceEntry):
         default=False,
         description="On silicon: time a recorded trace, without what the host takes to dispatch.",
     )
+    l1_small_bytes: int = Field(
+        default=32768,
+        ge=0,
+        description="Of a core's L1: kept free for the tables of convolutions and pools, by no other tensor.",
+    )
     reset: Annotated[Text, AfterValidator(_as_command)] | None = Field(
         default=None, description="A command that resets the board after a hang: tt-smi -r 0, say."
     )

@@ -105,6 +105,7 @@ class TtnnDevice:
         self.weight_dtype_name: str = entry.weight_dtype
         self._weight_dtype = getattr(self._ttnn, entry.weight_dtype)
         self._traces = entry.trace
+        self._l1_small_bytes = entry.l1_small_bytes
         self._mesh = self._open()
         self._follower: Follower | None = None
         if target.follows_goldens:
@@ -117,8 +118,10 @@ class TtnnDevice:
         if self.fidelity is Fidelity.SILICON:
             self._stack.enter_context(hold_boards(self.name, self._timeout_s, _say))
         try:
-            region = {"trace_region_size": _TRACE_REGION_BYTES} if self._traces else {}
-            return self._stack.enter_context(opened_mesh(self._ttnn, self.board.mesh_shape, **region))
+            regions = {"l1_small_size": self._l1_small_bytes}
+            if self._traces:
+                regions["trace_region_size"] = _TRACE_REGION_BYTES
+            return self._stack.enter_context(opened_mesh(self._ttnn, self.board.mesh_shape, **regions))
         except RuntimeError as error:
             self._stack.close()
             what = f"{self.name}: the {self.board.name} does not open: {sentence_of(str(error))}"
@@ -260,7 +263,8 @@ class TtnnDevice:
         total = prepared.weight_bytes + sum(map(bytes_of, given)) + allocated_bytes(graph)[1]
         dram = prepared.dram_bytes + sum(map(bytes_of, in_dram)) + allocated_bytes(graph, ["DRAM"])[1]
         l1_per_core = l1_held + ttnn.graph.extract_resource_usage_per_core(graph).peak_total
-        return PeakMemory(total, Usage(dram, chips.dram_bytes), Usage(l1_per_core, chips.l1_bytes_per_core))
+        l1_of_core = chips.l1_bytes_per_core - self._l1_small_bytes
+        return PeakMemory(total, Usage(dram, chips.dram_bytes), Usage(l1_per_core, l1_of_core))
 
     def limit(self, module: Callable[..., Any], inputs: Any, call: Call) -> Limit | None:
         """By what a chip must move and multiply; of the second call, as the first may make tables."""

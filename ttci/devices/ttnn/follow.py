@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from ttci.devices.ttnn.engine import as_on_engine, engine_settings
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
+from ttci.devices.ttnn.prepared import CONVOLUTIONS, MOVES, PreparedWeights
 from ttci.tensors import leaves_in, map_leaves, map_tensors, tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
@@ -39,6 +41,7 @@ class Follower:
         self.models_engine = models_engine
         self.numbers = Numbers(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
+        self._weights = PreparedWeights(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
         self._started = 0
         self._active = True
@@ -50,6 +53,7 @@ class Follower:
         self._stack.enter_context(decorators.register_pre_operation_hook(self._before))
         self._stack.enter_context(decorators.register_post_operation_hook(self._after))
         self._stack.enter_context(self._methods)
+        self._stack.enter_context(self._weights.followed())
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -107,6 +111,10 @@ class Follower:
         if name in _FROM_HOST:
             self._store_from_host(args, kwargs, outputs[0])
             return
+        if name in MOVES and self._weights.moved(next(self._tensors_in([args, kwargs])), outputs[0]):
+            return
+        if name in CONVOLUTIONS:
+            outputs = self._weights.returned(name, kwargs, outputs)
         # What an output tensor that was given held before does not matter.
         given = {key: kwargs[key] for key in operation.output_tensor_kwarg_names if key in kwargs}
         kwargs = {key: value for key, value in kwargs.items() if key not in given}
@@ -129,7 +137,8 @@ class Follower:
             shards = self.numbers.of(tensor, name)
             others, kwargs = self._values(others, name, 0), self._values(kwargs, name, 0)
             return [COLLECTIVES[name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)]
-        given = [self.numbers.of(tensor, name) for tensor in self._tensors_in([args, list(kwargs.values())])]
+        tensors = self._tensors_in([args, list(kwargs.values())])
+        given = [self.numbers.of(tensor, name, prepared=name in CONVOLUTIONS) for tensor in tensors]
         same = all(shard is shards[0] for shards in given for shard in shards)
         chips = 1 if same else max(map(len, given))
         by_chip = [self._apply(name, operation, args, kwargs, chip) for chip in range(chips)]
@@ -138,7 +147,10 @@ class Follower:
     def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
         """What the golden gives on one chip."""
         settings = engine_settings(self._ttnn, name, args, kwargs) if self.models_engine else None
+        weights = self._weights.types_of(kwargs) if name in CONVOLUTIONS else None
         args, kwargs = self._values(args, name, chip), self._values(kwargs, name, chip)
+        if weights is not None:
+            self._weights.round(name, kwargs, weights)
         how = _HOW_TO_REGISTER.format(name=name)
         try:
             with as_on_engine(settings):
@@ -168,7 +180,7 @@ class Follower:
         """`value` with every ttnn tensor replaced by what the chip holds of it."""
 
         def of_chip(tensor: Any) -> Tensor:
-            shards = self.numbers.of(tensor, name)
+            shards = self.numbers.of(tensor, name, prepared=name in CONVOLUTIONS)
             return shards[chip] if len(shards) > 1 else shards[0]
 
         return map_leaves(value, self._is_tensor, of_chip)
@@ -180,12 +192,15 @@ class Follower:
         return isinstance(value, self._ttnn.Tensor)
 
     def _in_shape(self, name: str, tensor: Any, shards: Shards) -> Shards:
-        """`shards` in the shape of `tensor`: a golden may keep, or drop, dimensions of size 1."""
+        """`shards` in the shape of `tensor`.
+
+        A golden may keep, or drop, dimensions of size 1, and keep images whole that ttnn flattens.
+        """
         shape = tuple(tensor.shape)
         if all(tuple(shard.shape) == shape for shard in shards):
             return shards
         for shard in shards:
-            if _without_ones(shard.shape) != _without_ones(shape):
+            if _without_ones(shape) not in (_without_ones(shard.shape), _without_ones(_flat(shard.shape))):
                 raise GoldenError(f"{name}: ttnn gives shape {shape}, its golden {tuple(shard.shape)}")
         return [shard.reshape(shape) for shard in shards]
 
@@ -213,6 +228,11 @@ class Follower:
         return self._ttnn.Tensor(
             tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
         )
+
+
+def _flat(shape: Sequence[int]) -> Sequence[int]:
+    """[1, 1, N * H * W, C] of images [N, H, W, C]."""
+    return (1, 1, math.prod(shape[:3]), shape[3]) if len(shape) == 4 else shape
 
 
 def _without_ones(shape: Sequence[int]) -> list[int]:

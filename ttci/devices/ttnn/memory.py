@@ -105,7 +105,8 @@ def what_is_missing(sentence: str) -> str | None:
     if needed <= free:
         return f"{per_bank} in one piece and has {free:,} free, at most {block:,} of them in one piece"
     missing, in_use = banks * (needed - free), f"{used:,} of {size:,} are in use"
-    return f"{missing:,} bytes are missing: {per_bank} and has {free:,} free ({in_use})"
+    told = f"{missing:,} bytes are missing: {per_bank} and has {free:,} free ({in_use})"
+    return f"{told}; give the device a larger l1-small-bytes" if found["kind"] == "L1_SMALL" else told
 
 
 def sentence_of(text: str) -> str:

@@ -13,6 +13,7 @@ from ttci.devices.ttnn.numbers import GoldenError, Numbers
 
 Method = Callable[..., Any]
 _MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
+_CARRYING = ("cpu", "to")  # of those, what leaves a prepared weight as it is
 _CLOSING = ("close_device", "close_mesh_device", "CloseDevice")
 _NOT_FOLLOWED = ("pad", "unpad", "extract_shard")  # the memory of a host tensor tells what they give
 
@@ -88,8 +89,12 @@ class FollowedMethods:
         def method(tensor: Any, *args: Any, **kwargs: Any) -> Any:
             if self._inside_operation and tensor not in self._numbers:
                 return plain(tensor, *args, **kwargs)  # the operation's golden gives the result
-            shards = self._numbers.of(tensor, f"Tensor.{name}")
+            prepared = name in _CARRYING and self._numbers.is_prepared(tensor)
+            shards = self._numbers.of(tensor, f"Tensor.{name}", prepared=prepared)
             result = plain(tensor, *args, **kwargs)
+            if prepared:
+                self._numbers.store_exactly(result, shards, prepared=True)
+                return result
             shape = tuple(result.shape)
             new = {id(shard): _fitted(shard, shape) for shard in shards}
             self._numbers.store(result, [new[id(shard)] for shard in shards], inputs=[tensor])

@@ -32,6 +32,7 @@ class _Entry:
     mesh_shape: tuple[int, ...]  # of the mesh whose chips hold the shards
     mesh_id: int | None  # of the open mesh that it lies on; None on the host
     stored_at: int
+    prepared: bool  # a convolution's weight in ttnn's own order; the shards are as torch keeps them
 
 
 class Numbers:
@@ -66,13 +67,21 @@ class Numbers:
         mesh_shape = max(meshes, key=math.prod, default=None)
         self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact), mesh_shape)
 
-    def store_exactly(self, tensor: Any, shards: Shards, mesh_shape: tuple[int, ...] | None = None) -> None:
+    def store_exactly(
+        self,
+        tensor: Any,
+        shards: Shards,
+        mesh_shape: tuple[int, ...] | None = None,
+        *,
+        prepared: bool = False,
+    ) -> None:
         """Keep what `tensor` holds, which is rounded to its type already.
 
         Args:
             tensor: a tensor of ttnn's; on a device it lies on all chips of that mesh.
             shards: what each chip holds of it, or one that each of them holds.
             mesh_shape: of a tensor on the host, where it came from a mesh.
+            prepared: it is the weight of a convolution in ttnn's own order, and `shards` in torch's.
         """
         self.clock += 1
         buffer, mesh_id = self._buffer(tensor), None
@@ -88,15 +97,29 @@ class Numbers:
         if tensor in self and buffer is not None:
             self._change_views(buffer, shards)
         self._entries[tensor.tensor_id] = _Entry(
-            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock
+            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, prepared
         )
 
-    def of(self, tensor: Any, asked_by: str) -> Shards:
+    def is_prepared(self, tensor: Any) -> bool:
+        """Whether it is a convolution's weight in ttnn's own order."""
+        return tensor in self and self._entries[tensor.tensor_id].prepared
+
+    def of(self, tensor: Any, asked_by: str, *, prepared: bool = False) -> Shards:
         """What `tensor` holds; of one on the host that nobody followed, what is in its memory.
+
+        Args:
+            tensor: a tensor of ttnn's.
+            asked_by: who is told where it is not known.
+            prepared: of a weight in ttnn's own order, give what it was made of.
 
         Raises:
             GoldenError: where that is not known.
         """
+        if not prepared and self.is_prepared(tensor):
+            raise GoldenError(
+                f"{asked_by}: a weight of shape {tuple(tensor.shape)} is in the order that ttnn's "
+                "convolutions want, which is not modelled on a mock board; give it to a convolution only"
+            )
         if tensor not in self:
             if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
                 raise GoldenError(f"{asked_by}: the tensor of shape {tuple(tensor.shape)} is deallocated")
@@ -155,6 +178,19 @@ class Numbers:
         if dtype in (ttnn.bfloat8_b, ttnn.bfloat4_b):
             return self._block_rounded(value, dtype)
         return value.float()
+
+    def rounded_weight(self, weight: Tensor, dtype: Any, outputs: int) -> Tensor:
+        """A convolution's weight, as torch keeps it, rounded as ttnn does: in rows of output channels.
+
+        Args:
+            weight: of any rank.
+            dtype: a type of ttnn's.
+            outputs: the dimension of the output channels.
+        """
+        if not self.is_block_float(dtype):
+            return self.rounded(weight, dtype)
+        rows = weight.movedim(outputs, -1)
+        return self.rounded(rows.reshape(-1, rows.shape[-1]), dtype).reshape(rows.shape).movedim(-1, outputs)
 
     def is_block_float(self, dtype: Any) -> bool:
         """Whether numbers of `dtype` share an exponent by blocks."""

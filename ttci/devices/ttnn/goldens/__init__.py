@@ -4,15 +4,20 @@ A file a family of operations; importing this registers them all.
 """
 
 from ttci.devices.ttnn.goldens import (
+    activations,
     attention,
     cache,
     collectives,
+    convolutions,
+    convolutions_3d,
     data_movement,
     matmul,
     norms,
     pooling,
     reductions,
     rotary,
+    sampling,
+    windows,
 )
 from ttci.devices.ttnn.goldens.registry import COLLECTIVES, COPIES, GOLDENS, UNDEFINED, register_golden
 
@@ -21,9 +26,12 @@ __all__ = [
     "COPIES",
     "GOLDENS",
     "UNDEFINED",
+    "activations",
     "attention",
     "cache",
     "collectives",
+    "convolutions",
+    "convolutions_3d",
     "data_movement",
     "matmul",
     "norms",
@@ -31,4 +39,6 @@ __all__ = [
     "reductions",
     "register_golden",
     "rotary",
+    "sampling",
+    "windows",
 ]

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ttci.devices.ttnn.goldens.registry import register_golden
 from ttci.devices.ttnn.numbers import GoldenError
+
+_ALIGNED = 8  # numbers of bfloat16
 
 
 @register_golden("ttnn.typecast")
@@ -29,3 +33,49 @@ def _embedding(ids: Tensor, weight: Tensor, **_: Any) -> Tensor:
     if outside.numel():
         raise GoldenError(f"ttnn.embedding: id {outside[0]} is not in its table of {len(rows)} rows")
     return rows[ids.reshape(-1, ids.shape[-1]).long()]  # [B, S, E]
+
+
+@register_golden("ttnn.fold")
+def _fold(
+    images: Tensor,
+    stride_h: int,
+    stride_w: int,
+    use_transpose_as_fold: bool = False,
+    output_shape: Sequence[int] | None = None,
+    padding: Sequence[int] = (0, 0),
+    **_: Any,
+) -> Any:
+    """Neighbours side by side, as channels; transposing, ttnn takes [N, C, H, W] and may cut the ends off."""
+    height, width, channels = _pairs(padding)
+    if use_transpose_as_fold:
+        if any(height + width):
+            return NotImplemented  # where it goes depends on how the input is sharded
+        images = images.permute(0, 2, 3, 1)
+    images = F.pad(images, channels + width + height)
+    count, rows, columns, _channels = images.shape
+    parts = images.reshape(count, rows // stride_h, stride_h, columns // stride_w, stride_w, -1)
+    folded = parts.permute(0, 1, 3, 2, 4, 5).flatten(3)  # [N, H / stride, W / stride, C * strides]
+    if output_shape is None:
+        return folded
+    return folded[tuple(slice(size) for size in tuple(output_shape))]
+
+
+def _pairs(padding: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Before and after the height, the width and the channels."""
+    if len(padding) == 2:
+        padding = (padding[0], padding[0], padding[1], padding[1])
+    top, bottom, left, right, *channels = padding
+    before, after = channels or (0, 0)
+    return (top, bottom), (left, right), (before, after)
+
+
+@register_golden("ttnn.experimental.convert_to_chw")
+def _convert_to_chw(x: Tensor, **_: Any) -> Tensor:
+    return x.transpose(-1, -2)
+
+
+@register_golden("ttnn.experimental.convert_to_hwc")
+def _convert_to_hwc(x: Tensor, **_: Any) -> Tensor:
+    """[1, B, C, H * W] as [1, 1, B * H * W, C]; C is filled up to 16 bytes with what nobody knows."""
+    rows = x.transpose(-1, -2).reshape(1, 1, -1, x.shape[-2])
+    return F.pad(rows, (0, -rows.shape[-1] % _ALIGNED), value=torch.nan)

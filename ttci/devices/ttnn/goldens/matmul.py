@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from ttci.devices.ttnn.goldens.activations import activated
 from ttci.devices.ttnn.goldens.registry import register_golden
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "GELU": F.gelu,
-    "RELU": F.relu,
-    "SILU": F.silu,
-}
 
 
 @register_golden("ttnn.experimental.minimal_matmul")
@@ -32,11 +26,7 @@ def _minimal_matmul(
     output = x @ weight
     if bias_tensor is not None:
         output = output + bias_tensor
-    if fused_activation is None:
-        return output
-    kind = getattr(fused_activation, "op_type", fused_activation)
-    activation = _ACTIVATIONS.get(str(getattr(kind, "name", kind)).upper())
-    return NotImplemented if activation is None else activation(output)
+    return activated(output, fused_activation)
 
 
 @register_golden("ttnn.experimental.minimal_matmul_split")

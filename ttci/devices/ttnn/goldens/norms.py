@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttci.devices.ttnn.goldens.registry import register_golden
+from ttci.devices.ttnn.numbers import GoldenError
+
+_TILE = 32
 
 
 @register_golden("ttnn.rms_norm")
@@ -44,3 +48,41 @@ def _layer_norm(
     weight = None if weight is None else weight.reshape(width)
     bias = None if bias is None else bias.reshape(width)
     return F.layer_norm(x, width, weight, bias, eps=epsilon)
+
+
+@register_golden("ttnn.group_norm")
+def _group_norm(
+    x: Tensor,
+    *,
+    num_groups: int,
+    epsilon: float = 1e-12,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    **_: Any,
+) -> Tensor:
+    """Of images [N, 1, H * W, C] or [N, H, W, C]."""
+    channels = x.shape[-1]
+    scale, shift = (None if given is None else _by_channel(given, channels) for given in (weight, bias))
+    normalized = F.group_norm(x.movedim(-1, 1), num_groups, scale, shift, epsilon)
+    return normalized.movedim(1, -1)
+
+
+def _by_channel(parameter: Tensor, channels: int) -> Tensor:
+    """[C] of what ``ttnn.create_group_norm_weight_bias_rm`` gives: parts of it, each filled to whole tiles.
+
+    Of how many parts, its size says; where several numbers would fit, the zeros between them.
+    """
+    parameter, found = parameter.flatten(), []
+    for parts in range(1, channels + 1):
+        width = channels // parts
+        if channels % parts or parts * (width + -width % _TILE) != len(parameter):
+            continue
+        rows = parameter.reshape(parts, -1)
+        if not rows[:, width:].any():
+            found.append(rows[:, :width].flatten())
+    if not found or any(not torch.equal(found[0], other) for other in found):
+        raise GoldenError(
+            f"which of the {len(parameter)} numbers of a weight or bias belong to which of {channels} "
+            "channels is not known; make it with ttnn.create_group_norm_weight_bias_rm"
+        )
+    return found[0]

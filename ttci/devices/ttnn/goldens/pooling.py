@@ -1,6 +1,7 @@
 """Goldens of pooling windows over images.
 
-Shapes: N images, H rows, W columns, C channels. ttnn keeps images as [1, 1, N * H * W, C].
+Shapes: N images, H rows, W columns, C channels. ttnn takes images as [N, H, W, C] or
+[1, 1, N * H * W, C].
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttci.devices.ttnn.goldens.registry import register_golden
+from ttci.devices.ttnn.goldens.windows import Sides, as_ttnn, images_of, sides_of
 
 
 @register_golden("ttnn.max_pool2d")
@@ -31,14 +33,18 @@ def _max_pool2d(
     return_indices: bool = False,
     **_: Any,
 ) -> Any:
-    sides = _sides(padding)
-    if return_indices or (ceil_mode and not _symmetric(sides)):
-        return NotImplemented
-    images = _images(input_tensor, (batch_size, input_h, input_w, channels))
-    around, inside = _split_padding(sides)
-    images = F.pad(images, around, value=-torch.inf)
-    pooled = F.max_pool2d(images, tuple(kernel_size), tuple(stride), inside, tuple(dilation), ceil_mode)
-    return _as_ttnn_keeps(pooled)
+    images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
+    reach = [step * (size - 1) + 1 for size, step in zip(kernel_size, dilation, strict=True)]
+    sides = sides_of(padding)
+    padded = _around(images, sides, -torch.inf)
+    padded = F.pad(padded, _for_last_windows(padded, sides, reach, stride, ceil_mode), value=-torch.inf)
+    pooled, places = F.max_pool2d(
+        padded, tuple(kernel_size), tuple(stride), 0, tuple(dilation), return_indices=True
+    )
+    if not return_indices:
+        return as_ttnn(pooled)
+    rows, columns = places // padded.shape[-1] - sides[0], places % padded.shape[-1] - sides[2]
+    return as_ttnn(pooled), as_ttnn(rows * input_w + columns)
 
 
 @register_golden("ttnn.avg_pool2d")
@@ -55,48 +61,71 @@ def _avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     **_: Any,
-) -> Any:
-    sides = _sides(padding)
-    if not _symmetric(sides) and (ceil_mode or not count_include_pad):
-        return NotImplemented
-    images = _images(input_tensor, (batch_size, input_h, input_w, channels))
-    around, inside = _split_padding(sides)
-    pooled = F.avg_pool2d(
-        F.pad(images, around),
-        tuple(kernel_size),
-        tuple(stride),
-        inside,
-        ceil_mode,
-        count_include_pad,
-        divisor_override,
-    )
-    return _as_ttnn_keeps(pooled)
+) -> Tensor:
+    images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
+    sides = sides_of(padding)
+    padded = _around(images, sides, 0.0)
+    beyond = _for_last_windows(padded, sides, kernel_size, stride, ceil_mode)
+
+    def summed(values: Tensor) -> Tensor:
+        kernel = tuple(kernel_size)
+        return F.avg_pool2d(F.pad(values, beyond), kernel, tuple(stride), divisor_override=1)
+
+    if divisor_override is not None:
+        return as_ttnn(summed(padded) / divisor_override)
+    counted = _around(torch.ones_like(images[:1, :1]), sides, float(count_include_pad))
+    return as_ttnn(summed(padded) / summed(counted))
 
 
-def _images(x: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
-    return x.reshape(shape).permute(0, 3, 1, 2)  # [N, C, H, W]
+@register_golden("ttnn.adaptive_avg_pool2d")
+def _adaptive_avg_pool2d(
+    input_tensor: Tensor,
+    batch_size: int,
+    input_h: int,
+    input_w: int,
+    channels: int,
+    output_size: Sequence[int],
+    **_: Any,
+) -> Tensor:
+    images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
+    rows, columns = output_size
+    return as_ttnn(F.adaptive_avg_pool2d(images, (rows, columns)))
 
 
-def _as_ttnn_keeps(pooled: Tensor) -> Tensor:
-    return pooled.permute(0, 2, 3, 1).reshape(1, 1, -1, pooled.shape[1])  # [1, 1, N * H * W, C]
+@register_golden("ttnn.adaptive_max_pool2d")
+def _adaptive_max_pool2d(
+    input_tensor: Tensor,
+    batch_size: int,
+    input_h: int,
+    input_w: int,
+    channels: int,
+    output_size: Sequence[int],
+    **_: Any,
+) -> Tensor:
+    images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
+    return as_ttnn(F.adaptive_max_pool2d(images, tuple(output_size)))
 
 
-def _sides(padding: Sequence[int]) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of a padding given as (height, width) or as all four."""
-    if len(padding) == 2:
-        return padding[0], padding[0], padding[1], padding[1]
-    top, bottom, left, right = padding
-    return top, bottom, left, right
-
-
-def _symmetric(sides: tuple[int, int, int, int]) -> bool:
+def _around(images: Tensor, sides: Sides, value: float) -> Tensor:
     top, bottom, left, right = sides
-    return top == bottom and left == right
+    return F.pad(images, (left, right, top, bottom), value=value)
 
 
-def _split_padding(sides: tuple[int, int, int, int]) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """What is put around the images first, as `F.pad` takes it, and what torch's pooling adds itself."""
-    top, bottom, left, right = sides
-    if _symmetric(sides):
-        return (0, 0, 0, 0), (top, left)
-    return (left, right, top, bottom), (0, 0)
+def _for_last_windows(
+    padded: Tensor, sides: Sides, reach: Sequence[int], stride: Sequence[int], ceil_mode: bool
+) -> tuple[int, int, int, int]:
+    """What `F.pad` must add below and to the right, so that windows at the ends are whole.
+
+    A window that would begin beyond the image and the padding before it is left out, as torch does.
+    """
+    if not ceil_mode:
+        return 0, 0, 0, 0
+    _, bottom, _, right = sides
+    added = []
+    for size, after, window, step in zip(padded.shape[-2:], (bottom, right), reach, stride, strict=True):
+        last = -(-(size - window) // step) * step  # where the last window begins
+        if last >= size - after:
+            last -= step
+        added.append(max(0, last + window - size))
+    below, to_the_right = added
+    return 0, to_the_right, 0, below
