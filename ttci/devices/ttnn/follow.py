@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
+from ttci.devices.ttnn.apply import Goldens, OperationCall
+from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, check_names
+from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
-from ttci.tensors import leaves_in, map_leaves, map_tensors, tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
 _READS = (
     "ttnn.to_torch",
     "ttnn.from_device",
 )  # ttnn dies of a segmentation fault, given a deallocated tensor
-_HOW_TO_REGISTER = (
-    'register one: @ttci.testing.register_golden("{name}"), a function of the operation\'s own arguments '
-    "that takes and gives torch tensors"
-)
 
 
 class Follower:
@@ -31,14 +29,16 @@ class Follower:
     def __init__(self, ttnn: Any) -> None:
         self._ttnn = ttnn
         self.numbers = Numbers(ttnn)
+        self._leaves = Leaves(ttnn)
+        self.goldens = Goldens(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
         self._started = 0
         self._active = True
-        self._changes_inputs: dict[tuple[Any, ...], bool] = {}  # by operation and the names of its arguments
         self._stack = ExitStack()
 
     def __enter__(self) -> Follower:
+        check_names(self._ttnn)
         decorators = self._ttnn.decorators
         self._stack.enter_context(decorators.register_pre_operation_hook(self._before))
         self._stack.enter_context(decorators.register_post_operation_hook(self._after))
@@ -62,7 +62,7 @@ class Follower:
 
     def _before(self, operation: Any, args: Any, kwargs: Any) -> None:
         name: str = operation.python_fully_qualified_name
-        shapes = [tuple(tensor.shape) for tensor in self._tensors_in([args, list(kwargs.values())])]
+        shapes = [tuple(tensor.shape) for tensor in self._leaves.tensors_in([args, list(kwargs.values())])]
         self.running = f"{name} of {', '.join(map(str, shapes))}" if shapes else name
         self._started = self.numbers.clock
         self._methods.being_read = None
@@ -83,92 +83,70 @@ class Follower:
         elif name == "ttnn.deallocate":
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
-            source, target = self._tensors_in([args, list(kwargs.values())])
+            source, target = self._leaves.tensors_in([args, list(kwargs.values())])
             self.numbers.store(target, self.numbers.of(source, name), inputs=[source])
         else:
-            outputs = list(self._tensors_in(output))
+            call = OperationCall(operation, args, kwargs, self._leaves)
+            # One that gives nothing fills what it was given.
+            outputs = (list(self._leaves.tensors_in(output)) or call.to_fill) + call.changed
             # Else made by methods inside this operation, which were followed.
             if not all(self.numbers.stored_since(tensor, self._started) for tensor in outputs):
                 with self._methods.suspended():
-                    self._store(name, operation, args, kwargs, outputs)
+                    self._store(call, outputs)
 
     def _deallocated(self, tensor: Any) -> None:
         if not tensor.is_allocated():  # it may be kept by a view, without force
             self.numbers.forget(tensor)
 
-    def _store(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> None:
+    def _store(self, call: OperationCall, outputs: list[Any]) -> None:
+        name = call.name
         if name in _FROM_HOST:
-            self._store_from_host(args, kwargs, outputs[0])
+            self._store_from_host(call.args, call.kwargs, outputs[0])
             return
-        # What an output tensor that was given held before does not matter.
-        given = {key: kwargs[key] for key in operation.output_tensor_kwarg_names if key in kwargs}
-        kwargs = {key: value for key, value in kwargs.items() if key not in given}
-        results = self._results(name, operation, args, kwargs, outputs)
+        results = self._results(call, outputs)
         if len(results) != len(outputs):
             raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
-        inputs = list(self._tensors_in([args, list(kwargs.values())]))
         for tensor, shards in zip(outputs, results, strict=True):
-            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=inputs)
-        for tensor, filled in zip(outputs, self._tensors_in(list(given.values())), strict=False):
-            if filled.tensor_id != tensor.tensor_id:
-                self.numbers.store(filled, self.numbers.of(tensor, name), inputs=[tensor])
+            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=call.inputs)
+        self._fill(call, outputs)
 
-    def _results(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Shards]:
+    def _fill(self, call: OperationCall, outputs: list[Any]) -> None:
+        """What was given to be filled holds what the output does that lies in the same memory."""
+        in_order = len(call.to_fill) == len(outputs)
+        for index, filled in enumerate(call.to_fill):
+            same = (output for output in outputs if self.numbers.share_memory(output, filled))
+            output = next(same, outputs[index] if in_order else None)
+            if output is None:
+                self.numbers.forget(filled)
+            elif output.tensor_id != filled.tensor_id:
+                self.numbers.store(filled, self.numbers.of(output, call.name), inputs=[output])
+
+    def _results(self, call: OperationCall, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
+        name = call.name
         if name in UNDEFINED:
             return [[torch.full(tuple(tensor.shape), torch.nan)] for tensor in outputs]
         if name in COLLECTIVES:
-            tensor, *others = args or (kwargs.pop("input_tensor"),)
-            shards = self.numbers.of(tensor, name)
-            others, kwargs = self._values(others, name, 0), self._values(kwargs, name, 0)
-            return [COLLECTIVES[name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)]
-        given = [self.numbers.of(tensor, name) for tensor in self._tensors_in([args, list(kwargs.values())])]
+            return [self._of_collective(call)]
+        given = [self.numbers.of(tensor, name) for tensor in call.inputs]
         same = all(shard is shards[0] for shards in given for shard in shards)
         chips = 1 if same else max(map(len, given))
-        by_chip = [self._apply(name, operation, args, kwargs, chip) for chip in range(chips)]
+        by_chip = [self.goldens.results(call, partial(self._on_chip, name, chip)) for chip in range(chips)]
         return [list(shards) for shards in zip(*by_chip, strict=True)]
 
-    def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
-        """What the golden gives on one chip."""
-        args, kwargs = self._values(args, name, chip), self._values(kwargs, name, chip)
-        how = _HOW_TO_REGISTER.format(name=name)
-        try:
-            result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
-            if result is NotImplemented and operation.golden_function is not None:
-                result = self._apply_ttnns(operation, args, kwargs)
-        except GoldenError:
-            raise
-        except Exception as error:
-            raise GoldenError(f"{name}: its golden fails: {type(error).__name__}: {error}; {how}") from error
-        if result is NotImplemented:
-            raise GoldenError(f"{name} has no golden; {how}")
-        return tensors_in(result)
-
-    def _apply_ttnns(self, operation: Any, args: Any, kwargs: Any) -> Any:
-        """Some of ttnn's own goldens change their inputs: those get copies, once that is known."""
-        kind = (operation.python_fully_qualified_name, len(args), *sorted(kwargs))
-        if self._changes_inputs.get(kind, True):
-            args, kwargs = (map_tensors(given, Tensor.clone) for given in (args, kwargs))
-        result = operation.golden_function(*args, **kwargs)
-        if kind not in self._changes_inputs:
-            copies = tensors_in([args, list(kwargs.values())])
-            self._changes_inputs[kind] = any(copy._version > 0 for copy in copies)
+    def _of_collective(self, call: OperationCall) -> Shards:
+        kwargs = dict(call.own_kwargs)
+        tensor, *others = call.args or (kwargs.pop("input_tensor"),)
+        shards = self.numbers.of(tensor, call.name)
+        on_first = partial(self._on_chip, call.name, 0)
+        others, kwargs = self._leaves.in_torch((others, kwargs), on_first)
+        result: Shards = COLLECTIVES[call.name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)
         return result
 
-    def _values(self, value: Any, name: str, chip: int) -> Any:
-        """`value` with every ttnn tensor replaced by what the chip holds of it."""
-
-        def of_chip(tensor: Any) -> Tensor:
-            shards = self.numbers.of(tensor, name)
-            return shards[chip] if len(shards) > 1 else shards[0]
-
-        return map_leaves(value, self._is_tensor, of_chip)
-
-    def _tensors_in(self, value: Any) -> Iterator[Any]:
-        return leaves_in(value, self._is_tensor)
-
-    def _is_tensor(self, value: Any) -> bool:
-        return isinstance(value, self._ttnn.Tensor)
+    def _on_chip(self, name: str, chip: int, tensor: Any) -> Tensor:
+        """What a chip holds of a tensor."""
+        shards = self.numbers.of(tensor, name)
+        return shards[chip] if len(shards) > 1 else shards[0]
 
     def _in_shape(self, name: str, tensor: Any, shards: Shards) -> Shards:
         """`shards` in the shape of `tensor`: a golden may keep, or drop, dimensions of size 1."""

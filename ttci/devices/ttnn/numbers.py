@@ -8,6 +8,7 @@ filled where a tensor is made on the host, and by the golden after each operatio
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,9 @@ class Numbers:
         self.plain_to_torch: Callable[..., Tensor] = ttnn.Tensor.to_torch  # before a Follower replaces it
         self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._entries: dict[int, _Entry] = {}
+        self._in_buffer: defaultdict[int, set[int]] = defaultdict(
+            set
+        )  # ids of tensors that lie, or lay, there
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
 
@@ -85,8 +89,9 @@ class Numbers:
                 mesh_shape = (chips,)
         elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
             mesh_shape = (len(shards),)
-        if tensor in self and buffer is not None:
-            self._change_views(buffer, shards)
+        if buffer is not None:
+            self._change_views(buffer, shards, was_known=tensor in self)
+            self._in_buffer[buffer].add(tensor.tensor_id)
         self._entries[tensor.tensor_id] = _Entry(
             shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock
         )
@@ -132,8 +137,13 @@ class Numbers:
         entry = self._entries.get(tensor.tensor_id)
         return entry is not None and entry.stored_at > clock
 
+    def share_memory(self, one: Any, other: Any) -> bool:
+        """Whether two tensors lie in the same memory of a board."""
+        buffer = self._buffer(one)
+        return buffer is not None and buffer == self._buffer(other)
+
     def forget(self, tensor: Any) -> None:
-        """`tensor` was deallocated."""
+        """`tensor` was deallocated, or it is not known what it holds now."""
         self._entries.pop(tensor.tensor_id, None)
 
     def forget_mesh(self, mesh: Any) -> None:
@@ -192,11 +202,16 @@ class Numbers:
         identity: int = tensor.buffer_unique_id()
         return identity
 
-    def _change_views(self, buffer: int, shards: Shards) -> None:
-        for key, entry in list(self._entries.items()):
-            if entry.buffer != buffer:
-                continue
-            if entry.shards[0].numel() == shards[0].numel():
+    def _change_views(self, buffer: int, shards: Shards, *, was_known: bool) -> None:
+        """What lies in the memory that a tensor is stored in changes with it.
+
+        One that was not known may be a result that an operation put where its input was, or a view.
+        """
+        for key in list(self._in_buffer[buffer]):
+            entry = self._entries.get(key)
+            if entry is None or entry.buffer != buffer:
+                self._in_buffer[buffer].discard(key)
+            elif len(entry.shards) == len(shards) and entry.shards[0].numel() == shards[0].numel():
                 entry.shards = [new.reshape(entry.shards[0].shape) for new in shards]
-            else:
+            elif was_known:
                 del self._entries[key]  # a part of it: which one is not known

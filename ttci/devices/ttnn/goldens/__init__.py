@@ -11,24 +11,42 @@ from ttci.devices.ttnn.goldens import (
     matmul,
     norms,
     pooling,
+    randomness,
     reductions,
     rotary,
+    state_space,
+    training,
 )
-from ttci.devices.ttnn.goldens.registry import COLLECTIVES, COPIES, GOLDENS, UNDEFINED, register_golden
+from ttci.devices.ttnn.goldens.registry import (
+    CHANGES,
+    COLLECTIVES,
+    COPIES,
+    GOLDENS,
+    UNDEFINED,
+    check_names,
+    place_of,
+    register_golden,
+)
 
 __all__ = [
+    "CHANGES",
     "COLLECTIVES",
     "COPIES",
     "GOLDENS",
     "UNDEFINED",
     "attention",
     "cache",
+    "check_names",
     "collectives",
     "data_movement",
     "matmul",
     "norms",
+    "place_of",
     "pooling",
+    "randomness",
     "reductions",
     "register_golden",
     "rotary",
+    "state_space",
+    "training",
 ]
