@@ -227,7 +227,7 @@ def test_copy_to_the_device(n150: Board, x: Tensor) -> None:
     assert torch.equal(n150.read(device), x)
 
 
-def test_using_a_deallocated_tensor_is_ttnns_own_fatal(n150: Board, x: Tensor) -> None:
+def test_using_a_deallocated_tensor_is_an_error(n150: Board, x: Tensor) -> None:
     a = n150.put(x)
     n150.ttnn.deallocate(a)
     with pytest.raises(RuntimeError, match="not allocated"):

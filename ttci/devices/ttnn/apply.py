@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -124,13 +125,12 @@ class Goldens:
         if prepare is decorators.default_preprocess_golden_function_inputs:
             args, kwargs = call.leaves.in_torch((call.args, call.kwargs), of)
             return args, kwargs
-        reads_tensors = decorators.to_torch_for_comparison
-        decorators.to_torch_for_comparison = of
-        try:
+        with ExitStack() as stack:
+            for owner, reader in ((decorators, "to_torch_for_comparison"), (self._ttnn, "to_torch")):
+                stack.callback(setattr, owner, reader, getattr(owner, reader))
+                setattr(owner, reader, of)
             prepared: tuple[Any, Any] = prepare(call.args, call.kwargs)
             return prepared
-        finally:
-            decorators.to_torch_for_comparison = reads_tensors
 
 
 def _first_by_place(golden: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:

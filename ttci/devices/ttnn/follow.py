@@ -11,16 +11,14 @@ import torch
 from torch import Tensor
 
 from ttci.devices.ttnn.apply import Goldens, OperationCall
+from ttci.devices.ttnn.files import FollowedFiles
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, check_names
 from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
-_READS = (
-    "ttnn.to_torch",
-    "ttnn.from_device",
-)  # ttnn dies of a segmentation fault, given a deallocated tensor
+_READS = ("ttnn.to_torch", "ttnn.from_device")
 
 
 class Follower:
@@ -32,6 +30,7 @@ class Follower:
         self._leaves = Leaves(ttnn)
         self.goldens = Goldens(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
+        self._files = FollowedFiles(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
         self._started = 0
         self._active = True
@@ -43,6 +42,7 @@ class Follower:
         self._stack.enter_context(decorators.register_pre_operation_hook(self._before))
         self._stack.enter_context(decorators.register_post_operation_hook(self._after))
         self._stack.enter_context(self._methods)
+        self._stack.enter_context(self._files)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -66,11 +66,18 @@ class Follower:
         self.running = f"{name} of {', '.join(map(str, shapes))}" if shapes else name
         self._started = self.numbers.clock
         self._methods.being_read = None
-        if self._active and name in _READS:
-            tensor = args[0] if args else kwargs["tensor"]
-            if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
-                raise GoldenError(f"{name}: the tensor of shape {tuple(tensor.shape)} is deallocated")
-            self._methods.being_read = tensor
+        if not self._active:
+            return
+        call = OperationCall(operation, args, kwargs, self._leaves)
+        if name != "ttnn.deallocate":
+            self._check_allocated(call)
+        if name in _READS:
+            self._methods.being_read = args[0] if args else kwargs["tensor"]
+
+    def _check_allocated(self, call: OperationCall) -> None:
+        """Some operations of ttnn die of a segmentation fault, given a deallocated tensor."""
+        for tensor in [*call.inputs, *call.to_fill]:
+            self.numbers.check_allocated(tensor, call.name)
 
     def _after(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         name: str = operation.python_fully_qualified_name

@@ -25,6 +25,14 @@ class GoldenError(TtciError):
     """The value of a tensor on a mock board cannot be told; zeros never stand for it."""
 
 
+class DeallocatedError(GoldenError, RuntimeError):
+    """A tensor was used after its memory was given back; where ttnn itself says so, by a RuntimeError."""
+
+    def __init__(self, asked_by: str, tensor: Any, what: str) -> None:
+        shape = tuple(tensor.shape)
+        super().__init__(f"{asked_by}: the tensor of shape {shape} {what}: Buffer is not allocated")
+
+
 @dataclass
 class _Entry:
     shards: Shards
@@ -46,6 +54,7 @@ class Numbers:
         self._in_buffer: defaultdict[int, set[int]] = defaultdict(
             set
         )  # ids of tensors that lie, or lay, there
+        self._closed: set[int] = set()  # ids of tensors that lay on a mesh that is closed
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
 
@@ -103,8 +112,7 @@ class Numbers:
             GoldenError: where that is not known.
         """
         if tensor not in self:
-            if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
-                raise GoldenError(f"{asked_by}: the tensor of shape {tuple(tensor.shape)} is deallocated")
+            self.check_allocated(tensor, asked_by)
             if self._ttnn.is_tensor_storage_on_device(tensor) or self.is_hollow(tensor):
                 raise GoldenError(
                     f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
@@ -113,6 +121,17 @@ class Numbers:
                 )
             self.store_exactly(tensor, [self.held_by(piece) for piece in self.plain_device_tensors(tensor)])
         return self._entries[tensor.tensor_id].shards
+
+    def check_allocated(self, tensor: Any, asked_by: str) -> None:
+        """Nothing is asked of memory that was given back: some of ttnn dies of it.
+
+        Raises:
+            DeallocatedError: where the tensor, or the mesh that it lay on, is gone.
+        """
+        if tensor.tensor_id in self._closed:
+            raise DeallocatedError(asked_by, tensor, "lay on a mesh that is closed")
+        if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
+            raise DeallocatedError(asked_by, tensor, "is deallocated")
 
     def held_by(self, host: Any) -> Tensor:
         """What the memory of a host tensor holds, as it is kept here."""
@@ -149,6 +168,7 @@ class Numbers:
     def forget_mesh(self, mesh: Any) -> None:
         """`mesh` is being closed, and what lies on it is gone."""
         of_mesh = mesh.id()
+        self._closed |= {key for key, entry in self._entries.items() if entry.mesh_id == of_mesh}
         self._entries = {key: entry for key, entry in self._entries.items() if entry.mesh_id != of_mesh}
 
     def forget_since(self, clock: int) -> None:

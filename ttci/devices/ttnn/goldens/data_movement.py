@@ -12,6 +12,7 @@ from ttci.devices.ttnn.goldens.registry import register_golden
 from ttci.devices.ttnn.numbers import GoldenError
 
 
+@register_golden("ttnn.experimental.typecast")
 @register_golden("ttnn.typecast")
 def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
     return x  # what is stored of it is rounded to its type

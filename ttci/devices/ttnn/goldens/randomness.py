@@ -41,7 +41,7 @@ def _rand(
 ) -> Any:
     if others.get("mesh_mapper") is not None:
         return NotImplemented
-    return torch.rand(tuple(shape), generator=_generator(seed)) * (high - low) + low
+    return _between(low, high, tuple(shape), seed)
 
 
 @register_golden("ttnn.randn")
@@ -54,7 +54,13 @@ def _uniform(x: Tensor, *bounds: float, seed: int = 0, **named: Any) -> Tensor:
     """The bounds are called `from`, a word of Python's, and `to`."""
     low = float(named.get("from", bounds[0] if bounds else 0.0))
     high = float(named.get("to", bounds[1] if len(bounds) > 1 else 1.0))
-    return torch.rand(x.shape, generator=_generator(seed)) * (high - low) + low
+    return _between(low, high, x.shape, seed)
+
+
+def _between(low: float, high: float, shape: Sequence[int], seed: int) -> Tensor:
+    """Below `high`, also when it is rounded to bfloat16."""
+    drawn = torch.rand(tuple(shape), generator=_generator(seed)) * (1 - torch.finfo(torch.bfloat16).eps / 4)
+    return drawn * (high - low) + low
 
 
 @register_golden("ttnn.bernoulli")

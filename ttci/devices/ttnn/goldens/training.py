@@ -91,3 +91,22 @@ def _batch_norm(
     output = output if bias is None else output + bias
     moved = [torch.lerp(a, b, momentum) for a, b in zip(old, new, strict=True) if a is not None]
     return [output, *(moved if training else [])]
+
+
+@register_golden("ttnn.clip_bw")
+@register_golden("ttnn.clamp_bw")
+def _clamp_bw(grad_tensor: Tensor, input_tensor: Tensor, *bounds: Any, **named: Any) -> Any:
+    least = named.get("min", bounds[0] if bounds else None)
+    most = named.get("max", bounds[1] if len(bounds) > 1 else None)
+    if isinstance(least, Tensor) or isinstance(most, Tensor):
+        return NotImplemented
+    inside = torch.ones_like(input_tensor, dtype=torch.bool)
+    inside = inside if least is None else inside & (input_tensor >= least)
+    inside = inside if most is None else inside & (input_tensor <= most)
+    return torch.where(inside, grad_tensor, 0.0)
+
+
+@register_golden("ttnn.acosh_bw")
+def _acosh_bw(grad_tensor: Tensor, input_tensor: Tensor, **_: Any) -> Tensor:
+    """Nan below 1, and infinite there, with the gradient's sign."""
+    return grad_tensor / (input_tensor - 1).sqrt() / (input_tensor + 1).sqrt()
