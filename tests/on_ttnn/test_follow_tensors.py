@@ -256,6 +256,46 @@ def test_golden_that_also_tells_what_its_operation_writes_to(n150: Board, x: Ten
     assert torch.equal(n150.read(put), -x)
 
 
+def run_own_kernel(n150: Board, source: Any, target: Any) -> Any:
+    """On one core a kernel that, on a board, would read `source` and write `target`."""
+    ttnn = n150.ttnn
+    core = ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(0, 0))])
+    kernel = ttnn.KernelDescriptor(
+        kernel_source="void kernel_main() {}",
+        source_type=ttnn.KernelDescriptor.SourceType.SOURCE_CODE,
+        core_ranges=core,
+        compile_time_args=[],
+        runtime_args=ttnn.RuntimeArgs(),
+        config=ttnn.ReaderConfigDescriptor(),
+    )
+    program = ttnn.ProgramDescriptor(kernels=[kernel], semaphores=[], cbs=[])
+    return ttnn.generic_op([source, target], program)
+
+
+def test_own_kernel_is_named_with_what_to_do(n150: Board, x: Tensor) -> None:
+    target = n150.put(torch.zeros_like(x))
+    with pytest.raises(
+        GoldenError, match=r'ttnn.generic_op has no golden; .*register_golden\("ttnn.generic_op"\).*your own'
+    ):
+        run_own_kernel(n150, n150.put(x), target)
+
+
+@pytest.mark.usefixtures("_forgets_goldens")
+def test_own_kernel_with_a_golden_is_followed(n150: Board, x: Tensor) -> None:
+    register_golden("ttnn.generic_op")(lambda tensors, program: 2 * tensors[0])  # noqa: ARG005
+    target = n150.put(torch.zeros_like(x))
+    assert torch.equal(n150.read(run_own_kernel(n150, n150.put(x), target)), 2 * x)
+    assert torch.equal(n150.read(target), 2 * x)
+
+
+def test_sub_devices_are_refused_and_do_not_crash(n150: Board) -> None:
+    ttnn = n150.ttnn
+    cores = ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(3, 3))])
+    manager = n150.mesh.create_sub_device_manager([ttnn.SubDevice([cores])], 0)
+    with pytest.raises(GoldenError, match="a mock board has no sub-devices"):
+        n150.mesh.load_sub_device_manager(manager)
+
+
 CLOSED = """
 import os, torch
 from ttci.devices.ttnn.boards import BOARDS

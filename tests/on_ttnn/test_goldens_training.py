@@ -328,3 +328,13 @@ def test_sampling_agrees_under_manual_seed(n150: Board) -> None:
     assert runs[0] == runs[1] != runs[2]
     assert runs[0][0] != runs[0][1]  # it goes on from where it was
     assert sampled(n150, values, 32, 1.0, seed=5) == sampled(n150, values, 32, 1.0, seed=5)
+
+
+def test_slice_between_places_of_tensors(n150: Board) -> None:
+    ttnn, x = n150.ttnn, numbers(1, 2, 64, 64)
+    starts, ends = (
+        row_major(n150, torch.tensor(places, dtype=torch.int32), ttnn.int32)
+        for places in ([0, 0, 32, 0], [1, 2, 64, 64])
+    )
+    part = ttnn.slice(n150.put(x), starts, ends, slice_dim=2, num_devices=2)
+    assert torch.equal(n150.read(part), x[:, :, 32:])

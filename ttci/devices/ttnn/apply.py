@@ -22,6 +22,10 @@ _HOW_TO_REGISTER = (
     'register one: @ttci.testing.register_golden("{name}"), a function of the operation\'s own arguments '
     "that takes and gives torch tensors"
 )
+_OWN_KERNELS = {  # what a golden of such an operation is given, and gives
+    "ttnn.generic_op": "its kernels are your own, and none runs on a mock board; of the list of its "
+    "tensors and its program, the golden gives what the last tensor holds",
+}
 _NAMES_OF_FIRST = ("input_tensor", "input_tensor_a", "input", "tensor")
 Of = Callable[[Any], Tensor]  # what one chip holds of a ttnn tensor
 
@@ -90,7 +94,8 @@ class Goldens:
             golden, advice = (f"golden ({place})", "mend it") if place else ("golden", how)
             raise GoldenError(f"{call.name}: its {golden} fails: {describe(error)}; {advice}") from error
         if result is NotImplemented:
-            raise GoldenError(f"{call.name} has no golden; {how}")
+            own = _OWN_KERNELS.get(call.name)
+            raise GoldenError(f"{call.name} has no golden; {how}" + (f"; {own}" if own else ""))
         return [part for tensor in tensors_in(result) for part in _parts_of(tensor.detach())]
 
     def _result(self, call: OperationCall, of: Of) -> Any:

@@ -98,8 +98,18 @@ class Follower:
             outputs = (list(self._leaves.tensors_in(output)) or call.to_fill) + call.changed
             # Else made by methods inside this operation, which were followed.
             if not all(self.numbers.stored_since(tensor, self._started) for tensor in outputs):
-                with self._methods.suspended():
+                with self._methods.suspended(), self._forgotten_on_error(outputs):
                     self._store(call, outputs)
+
+    @contextmanager
+    def _forgotten_on_error(self, tensors: list[Any]) -> Iterator[None]:
+        """What they held before is not what they hold now."""
+        try:
+            yield
+        except GoldenError:
+            for tensor in tensors:
+                self.numbers.forget(tensor)
+            raise
 
     def _deallocated(self, tensor: Any) -> None:
         if not tensor.is_allocated():  # it may be kept by a view, without force

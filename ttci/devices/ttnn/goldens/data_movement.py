@@ -62,3 +62,14 @@ def _padded_slice(
 def _complex_mul(a_real: Tensor, a_imag: Tensor, b_real: Tensor, b_imag: Tensor) -> list[Tensor]:
     product = torch.complex(a_real, a_imag) * torch.complex(b_real, b_imag)
     return [product.real, product.imag]
+
+
+@register_golden("ttnn.slice")
+def _slice(
+    x: Tensor, starts: Any = None, ends: Any = None, slice_step: Any = None, *_: Any, **__: Any
+) -> Any:
+    """Between places that are given as tensors."""
+    if not isinstance(starts, Tensor) or not isinstance(ends, Tensor):
+        return NotImplemented
+    steps = slice_step or [1] * x.ndim
+    return x[tuple(map(slice, starts.flatten().tolist(), ends.flatten().tolist(), steps))]
