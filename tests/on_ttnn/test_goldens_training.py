@@ -33,9 +33,8 @@ def row_major(n150: Board, value: Tensor, dtype: Any = None) -> Any:
 
 def gradient_of(forward: Callable[[Tensor], Tensor], x: Tensor, grad: Tensor) -> Tensor:
     x = x.clone().requires_grad_()
-    forward(x).backward(grad)
-    assert x.grad is not None
-    return x.grad
+    (gradient,) = torch.autograd.grad(forward(x), x, grad)
+    return gradient
 
 
 BACKWARD: dict[str, tuple[Callable[..., Any], Callable[[Tensor], Tensor]]] = {

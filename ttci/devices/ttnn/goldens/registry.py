@@ -78,9 +78,13 @@ def check_names(ttnn: Any, names: Iterable[str] | None = None) -> None:
     unknown = [name for name in names if name.startswith("ttnn.") and name not in operations]
     if unknown:
         raise InputError(
-            Mistake(*_USERS[name], f"ttnn has no operation {name!r}; {did_you_mean(name, operations)}")
+            _mistake(_USERS[name], f"ttnn has no operation {name!r}; {did_you_mean(name, operations)}")
             for name in unknown
         )
+
+
+def _mistake(place: tuple[str, int], what: str) -> Mistake:
+    return Mistake(place[0], place[1] or None, what)
 
 
 def _note_users(name: str, golden: Golden) -> None:
@@ -89,7 +93,7 @@ def _note_users(name: str, golden: Golden) -> None:
     before = _USERS.get(name)
     if before is not None and before != place:  # the same one, where its file is loaded again
         raise InputError(
-            Mistake(*place, f"{name!r} has a golden already, of {before[0]}:{before[1]}; remove one")
+            _mistake(place, f"{name!r} has a golden already, of {before[0]}:{before[1]}; remove one")
         )
     _USERS[name] = place
     if ttnn := sys.modules.get("ttnn"):

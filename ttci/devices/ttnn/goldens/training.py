@@ -29,7 +29,7 @@ def _norm(
 ) -> Tensor:
     """Without `keepdim` the last two dimensions are still kept where they are reduced."""
     dims = list(range(x.ndim)) if dim is None or dim == [] else [dim] if isinstance(dim, int) else list(dim)
-    reduced = torch.linalg.vector_norm(x, p, dim=dims, keepdim=True)
+    reduced: Tensor = torch.linalg.vector_norm(x, p, dim=dims, keepdim=True)
     places = {place % x.ndim for place in dims}
     gone = [] if keepdim else [place for place in places if place < x.ndim - 2]
     return reduced.squeeze(tuple(gone)) if gone else reduced
