@@ -5,27 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ttci.devices.ttnn.apply import Goldens, OperationCall
 from ttci.devices.ttnn.engine import as_on_engine, engine_settings
-from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
+from ttci.devices.ttnn.files import FollowedFiles
+from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, check_names
+from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
 from ttci.devices.ttnn.prepared import CONVOLUTIONS, MOVES, PreparedWeights
-from ttci.tensors import leaves_in, map_leaves, map_tensors, tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
-_READS = (
-    "ttnn.to_torch",
-    "ttnn.from_device",
-)  # ttnn dies of a segmentation fault, given a deallocated tensor
-_HOW_TO_REGISTER = (
-    'register one: @ttci.testing.register_golden("{name}"), a function of the operation\'s own arguments '
-    "that takes and gives torch tensors"
-)
+_READS = ("ttnn.to_torch", "ttnn.from_device")
 
 
 class Follower:
@@ -40,20 +36,24 @@ class Follower:
         self._ttnn = ttnn
         self.models_engine = models_engine
         self.numbers = Numbers(ttnn)
+        self._leaves = Leaves(ttnn)
+        self.goldens = Goldens(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
         self._weights = PreparedWeights(ttnn, self.numbers)
+        self._files = FollowedFiles(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
         self._started = 0
         self._active = True
-        self._changes_inputs: dict[tuple[Any, ...], bool] = {}  # by operation and the names of its arguments
         self._stack = ExitStack()
 
     def __enter__(self) -> Follower:
+        check_names(self._ttnn)
         decorators = self._ttnn.decorators
         self._stack.enter_context(decorators.register_pre_operation_hook(self._before))
         self._stack.enter_context(decorators.register_post_operation_hook(self._after))
         self._stack.enter_context(self._methods)
         self._stack.enter_context(self._weights.followed())
+        self._stack.enter_context(self._files)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -73,15 +73,22 @@ class Follower:
 
     def _before(self, operation: Any, args: Any, kwargs: Any) -> None:
         name: str = operation.python_fully_qualified_name
-        shapes = [tuple(tensor.shape) for tensor in self._tensors_in([args, list(kwargs.values())])]
+        shapes = [tuple(tensor.shape) for tensor in self._leaves.tensors_in([args, list(kwargs.values())])]
         self.running = f"{name} of {', '.join(map(str, shapes))}" if shapes else name
         self._started = self.numbers.clock
         self._methods.being_read = None
-        if self._active and name in _READS:
-            tensor = args[0] if args else kwargs["tensor"]
-            if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
-                raise GoldenError(f"{name}: the tensor of shape {tuple(tensor.shape)} is deallocated")
-            self._methods.being_read = tensor
+        if not self._active:
+            return
+        call = OperationCall(operation, args, kwargs, self._leaves)
+        if name != "ttnn.deallocate":
+            self._check_allocated(call)
+        if name in _READS:
+            self._methods.being_read = args[0] if args else kwargs["tensor"]
+
+    def _check_allocated(self, call: OperationCall) -> None:
+        """Some operations of ttnn die of a segmentation fault, given a deallocated tensor."""
+        for tensor in [*call.inputs, *call.to_fill]:
+            self.numbers.check_allocated(tensor, call.name)
 
     def _after(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         name: str = operation.python_fully_qualified_name
@@ -94,102 +101,90 @@ class Follower:
         elif name == "ttnn.deallocate":
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
-            source, target = self._tensors_in([args, list(kwargs.values())])
+            source, target = self._leaves.tensors_in([args, list(kwargs.values())])
             self.numbers.store(target, self.numbers.of(source, name), inputs=[source])
         else:
-            outputs = list(self._tensors_in(output))
+            call = OperationCall(operation, args, kwargs, self._leaves)
+            # One that gives nothing fills what it was given.
+            outputs = (list(self._leaves.tensors_in(output)) or call.to_fill) + call.changed
             # Else made by methods inside this operation, which were followed.
             if not all(self.numbers.stored_since(tensor, self._started) for tensor in outputs):
-                with self._methods.suspended():
-                    self._store(name, operation, args, kwargs, outputs)
+                with self._methods.suspended(), self._forgotten_on_error(outputs):
+                    self._store(call, outputs)
+
+    @contextmanager
+    def _forgotten_on_error(self, tensors: list[Any]) -> Iterator[None]:
+        """What they held before is not what they hold now."""
+        try:
+            yield
+        except GoldenError:
+            for tensor in tensors:
+                self.numbers.forget(tensor)
+            raise
 
     def _deallocated(self, tensor: Any) -> None:
         if not tensor.is_allocated():  # it may be kept by a view, without force
             self.numbers.forget(tensor)
 
-    def _store(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> None:
+    def _store(self, call: OperationCall, outputs: list[Any]) -> None:
+        name = call.name
         if name in _FROM_HOST:
-            self._store_from_host(args, kwargs, outputs[0])
+            self._store_from_host(call.args, call.kwargs, outputs[0])
             return
-        if name in MOVES and self._weights.moved(next(self._tensors_in([args, kwargs])), outputs[0]):
+        if name in MOVES and self._weights.moved(call.inputs[0], outputs[0]):
             return
         if name in CONVOLUTIONS:
-            outputs = self._weights.returned(name, kwargs, outputs)
-        # What an output tensor that was given held before does not matter.
-        given = {key: kwargs[key] for key in operation.output_tensor_kwarg_names if key in kwargs}
-        kwargs = {key: value for key, value in kwargs.items() if key not in given}
-        results = self._results(name, operation, args, kwargs, outputs)
+            outputs = self._weights.returned(name, call.kwargs, outputs)
+        results = self._results(call, outputs)
         if len(results) != len(outputs):
             raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
-        inputs = list(self._tensors_in([args, list(kwargs.values())]))
         for tensor, shards in zip(outputs, results, strict=True):
-            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=inputs)
-        for tensor, filled in zip(outputs, self._tensors_in(list(given.values())), strict=False):
-            if filled.tensor_id != tensor.tensor_id:
-                self.numbers.store(filled, self.numbers.of(tensor, name), inputs=[tensor])
+            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=call.inputs)
+        self._fill(call, outputs)
 
-    def _results(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Shards]:
+    def _fill(self, call: OperationCall, outputs: list[Any]) -> None:
+        """What was given to be filled holds what the output does that lies in the same memory."""
+        in_order = len(call.to_fill) == len(outputs)
+        for index, filled in enumerate(call.to_fill):
+            same = (output for output in outputs if self.numbers.share_memory(output, filled))
+            output = next(same, outputs[index] if in_order else None)
+            if output is None:
+                self.numbers.forget(filled)
+            elif output.tensor_id != filled.tensor_id:
+                self.numbers.store(filled, self.numbers.of(output, call.name), inputs=[output])
+
+    def _results(self, call: OperationCall, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
+        name = call.name
         if name in UNDEFINED:
             return [[torch.full(tuple(tensor.shape), torch.nan)] for tensor in outputs]
         if name in COLLECTIVES:
-            tensor, *others = args or (kwargs.pop("input_tensor"),)
-            shards = self.numbers.of(tensor, name)
-            others, kwargs = self._values(others, name, 0), self._values(kwargs, name, 0)
-            return [COLLECTIVES[name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)]
-        tensors = self._tensors_in([args, list(kwargs.values())])
-        given = [self.numbers.of(tensor, name, prepared=name in CONVOLUTIONS) for tensor in tensors]
+            return [self._of_collective(call)]
+        given = [self._shards_of(call, tensor) for tensor in call.inputs]
         same = all(shard is shards[0] for shards in given for shard in shards)
         chips = 1 if same else max(map(len, given))
-        by_chip = [self._apply(name, operation, args, kwargs, chip) for chip in range(chips)]
+        settings = engine_settings(self._ttnn, name, call.args, call.kwargs) if self.models_engine else None
+        on_chips = [partial(self._on_chip, call, chip) for chip in range(chips)]
+        with as_on_engine(settings):
+            by_chip = [self.goldens.results(call, on_chip) for on_chip in on_chips]
         return [list(shards) for shards in zip(*by_chip, strict=True)]
 
-    def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
-        """What the golden gives on one chip."""
-        settings = engine_settings(self._ttnn, name, args, kwargs) if self.models_engine else None
-        weights = self._weights.types_of(kwargs) if name in CONVOLUTIONS else None
-        args, kwargs = self._values(args, name, chip), self._values(kwargs, name, chip)
-        if weights is not None:
-            self._weights.round(name, kwargs, weights)
-        how = _HOW_TO_REGISTER.format(name=name)
-        try:
-            with as_on_engine(settings):
-                result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
-                if result is NotImplemented and operation.golden_function is not None:
-                    result = self._apply_ttnns(operation, args, kwargs)
-        except GoldenError:
-            raise
-        except Exception as error:
-            raise GoldenError(f"{name}: its golden fails: {type(error).__name__}: {error}; {how}") from error
-        if result is NotImplemented:
-            raise GoldenError(f"{name} has no golden; {how}")
-        return tensors_in(result)
-
-    def _apply_ttnns(self, operation: Any, args: Any, kwargs: Any) -> Any:
-        """Some of ttnn's own goldens change their inputs: those get copies, once that is known."""
-        kind = (operation.python_fully_qualified_name, len(args), *sorted(kwargs))
-        if self._changes_inputs.get(kind, True):
-            args, kwargs = (map_tensors(given, Tensor.clone) for given in (args, kwargs))
-        result = operation.golden_function(*args, **kwargs)
-        if kind not in self._changes_inputs:
-            copies = tensors_in([args, list(kwargs.values())])
-            self._changes_inputs[kind] = any(copy._version > 0 for copy in copies)
+    def _of_collective(self, call: OperationCall) -> Shards:
+        kwargs = dict(call.own_kwargs)
+        tensor, *others = call.args or (kwargs.pop("input_tensor"),)
+        shards = self.numbers.of(tensor, call.name)
+        others, kwargs = self._leaves.in_torch((others, kwargs), partial(self._on_chip, call, 0))
+        result: Shards = COLLECTIVES[call.name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)
         return result
 
-    def _values(self, value: Any, name: str, chip: int) -> Any:
-        """`value` with every ttnn tensor replaced by what the chip holds of it."""
+    def _shards_of(self, call: OperationCall, tensor: Any) -> Shards:
+        return self.numbers.of(tensor, call.name, prepared=call.name in CONVOLUTIONS)
 
-        def of_chip(tensor: Any) -> Tensor:
-            shards = self.numbers.of(tensor, name, prepared=name in CONVOLUTIONS)
-            return shards[chip] if len(shards) > 1 else shards[0]
-
-        return map_leaves(value, self._is_tensor, of_chip)
-
-    def _tensors_in(self, value: Any) -> Iterator[Any]:
-        return leaves_in(value, self._is_tensor)
-
-    def _is_tensor(self, value: Any) -> bool:
-        return isinstance(value, self._ttnn.Tensor)
+    def _on_chip(self, call: OperationCall, chip: int, tensor: Any) -> Tensor:
+        """What a chip holds of a tensor."""
+        shards = self._shards_of(call, tensor)
+        value = shards[chip] if len(shards) > 1 else shards[0]
+        return self._weights.as_used(call, tensor, value) if call.name in CONVOLUTIONS else value
 
     def _in_shape(self, name: str, tensor: Any, shards: Shards) -> Shards:
         """`shards` in the shape of `tensor`.

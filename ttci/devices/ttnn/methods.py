@@ -44,6 +44,7 @@ class FollowedMethods:
             self._replace(tensor_class, name, self._reading)
         self._replace(tensor_class, "deallocate", self._deallocating)
         self._replace(self._ttnn, "get_device_tensors", self._taking_apart)
+        self._replace(self._ttnn.MeshDevice, "load_sub_device_manager", self._refusing)
         for name in _CLOSING:
             self._replace(self._ttnn, name, self._closing)
         self._active = True
@@ -146,6 +147,14 @@ class FollowedMethods:
         def method(mesh: Any) -> Any:
             self._numbers.forget_mesh(mesh)
             return plain(mesh)
+
+        return method
+
+    def _refusing(self, _: Method, name: str) -> Method:
+        """A method that ends the process on a mock board, by a segmentation fault."""
+
+        def method(*_: Any, **__: Any) -> None:
+            raise GoldenError(f"{name}: a mock board has no sub-devices; ttnn dies of it there")
 
         return method
 

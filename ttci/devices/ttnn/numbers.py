@@ -8,6 +8,7 @@ filled where a tensor is made on the host, and by the golden after each operatio
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,14 @@ Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
 
 class GoldenError(TtciError):
     """The value of a tensor on a mock board cannot be told; zeros never stand for it."""
+
+
+class DeallocatedError(GoldenError, RuntimeError):
+    """A tensor was used after its memory was given back; where ttnn itself says so, by a RuntimeError."""
+
+    def __init__(self, asked_by: str, tensor: Any, what: str) -> None:
+        shape = tuple(tensor.shape)
+        super().__init__(f"{asked_by}: the tensor of shape {shape} {what}: Buffer is not allocated")
 
 
 @dataclass
@@ -43,6 +52,10 @@ class Numbers:
         self.plain_to_torch: Callable[..., Tensor] = ttnn.Tensor.to_torch  # before a Follower replaces it
         self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._entries: dict[int, _Entry] = {}
+        self._in_buffer: defaultdict[int, set[int]] = defaultdict(
+            set
+        )  # ids of tensors that lie, or lay, there
+        self._closed: set[int] = set()  # ids of tensors that lay on a mesh that is closed
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
 
@@ -94,8 +107,9 @@ class Numbers:
                 mesh_shape = (chips,)
         elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
             mesh_shape = (len(shards),)
-        if tensor in self and buffer is not None:
-            self._change_views(buffer, shards)
+        if buffer is not None:
+            self._change_views(buffer, shards, was_known=tensor in self)
+            self._in_buffer[buffer].add(tensor.tensor_id)
         self._entries[tensor.tensor_id] = _Entry(
             shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, prepared
         )
@@ -121,8 +135,7 @@ class Numbers:
                 "convolutions want, which is not modelled on a mock board; give it to a convolution only"
             )
         if tensor not in self:
-            if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
-                raise GoldenError(f"{asked_by}: the tensor of shape {tuple(tensor.shape)} is deallocated")
+            self.check_allocated(tensor, asked_by)
             if self._ttnn.is_tensor_storage_on_device(tensor) or self.is_hollow(tensor):
                 raise GoldenError(
                     f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
@@ -131,6 +144,17 @@ class Numbers:
                 )
             self.store_exactly(tensor, [self.held_by(piece) for piece in self.plain_device_tensors(tensor)])
         return self._entries[tensor.tensor_id].shards
+
+    def check_allocated(self, tensor: Any, asked_by: str) -> None:
+        """Nothing is asked of memory that was given back: some of ttnn dies of it.
+
+        Raises:
+            DeallocatedError: where the tensor, or the mesh that it lay on, is gone.
+        """
+        if tensor.tensor_id in self._closed:
+            raise DeallocatedError(asked_by, tensor, "lay on a mesh that is closed")
+        if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
+            raise DeallocatedError(asked_by, tensor, "is deallocated")
 
     def held_by(self, host: Any) -> Tensor:
         """What the memory of a host tensor holds, as it is kept here."""
@@ -155,13 +179,19 @@ class Numbers:
         entry = self._entries.get(tensor.tensor_id)
         return entry is not None and entry.stored_at > clock
 
+    def share_memory(self, one: Any, other: Any) -> bool:
+        """Whether two tensors lie in the same memory of a board."""
+        buffer = self._buffer(one)
+        return buffer is not None and buffer == self._buffer(other)
+
     def forget(self, tensor: Any) -> None:
-        """`tensor` was deallocated."""
+        """`tensor` was deallocated, or it is not known what it holds now."""
         self._entries.pop(tensor.tensor_id, None)
 
     def forget_mesh(self, mesh: Any) -> None:
         """`mesh` is being closed, and what lies on it is gone."""
         of_mesh = mesh.id()
+        self._closed |= {key for key, entry in self._entries.items() if entry.mesh_id == of_mesh}
         self._entries = {key: entry for key, entry in self._entries.items() if entry.mesh_id != of_mesh}
 
     def forget_since(self, clock: int) -> None:
@@ -228,11 +258,16 @@ class Numbers:
         identity: int = tensor.buffer_unique_id()
         return identity
 
-    def _change_views(self, buffer: int, shards: Shards) -> None:
-        for key, entry in list(self._entries.items()):
-            if entry.buffer != buffer:
-                continue
-            if entry.shards[0].numel() == shards[0].numel():
+    def _change_views(self, buffer: int, shards: Shards, *, was_known: bool) -> None:
+        """What lies in the memory that a tensor is stored in changes with it.
+
+        One that was not known may be a result that an operation put where its input was, or a view.
+        """
+        for key in list(self._in_buffer[buffer]):
+            entry = self._entries.get(key)
+            if entry is None or entry.buffer != buffer:
+                self._in_buffer[buffer].discard(key)
+            elif len(entry.shards) == len(shards) and entry.shards[0].numel() == shards[0].numel():
                 entry.shards = [new.reshape(entry.shards[0].shape) for new in shards]
-            else:
+            elif was_known:
                 del self._entries[key]  # a part of it: which one is not known

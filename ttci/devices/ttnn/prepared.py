@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ttci.devices.ttnn.apply import OperationCall
 from ttci.devices.ttnn.numbers import Numbers
 
 # The dimension of the output channels in the weight that torch keeps.
@@ -68,22 +69,23 @@ class PreparedWeights:
         self._numbers.store_exactly(target, shards, prepared=True)
         return True
 
-    def types_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The types in which a convolution keeps its weight and bias, by the arguments' names."""
+    def as_used(self, call: OperationCall, tensor: Any, value: Tensor) -> Tensor:
+        """The value of a tensor as a convolution uses it: it brings weight and bias to one type first."""
+        for argument, dtype in self._types_of(call.kwargs).items():
+            if call.kwargs[argument] is not tensor:
+                continue
+            if argument == "bias_tensor":
+                return self._numbers.rounded(value.reshape(1, -1), dtype)
+            return self._numbers.rounded_weight(value, dtype, CONVOLUTIONS[call.name])
+        return value
+
+    def _types_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The types that a convolution brings its weight and bias to, by the arguments' names."""
         weight, config = kwargs["weight_tensor"], kwargs.get("conv_config")
         configured = None if config is None else config.weights_dtype
         dtype = weight.dtype if configured is None or self._numbers.is_prepared(weight) else configured
         names = [name for name in ("weight_tensor", "bias_tensor") if kwargs.get(name) is not None]
         return {name: dtype for name in names if kwargs[name].dtype != dtype}
-
-    def round(self, name: str, values: dict[str, Any], types: dict[str, Any]) -> None:
-        """Round the values of a weight and a bias in place, as the convolution does before it begins."""
-        for argument, dtype in types.items():
-            value: Tensor = values[argument]
-            if argument == "bias_tensor":
-                values[argument] = self._numbers.rounded(value.reshape(1, -1), dtype)
-            else:
-                values[argument] = self._numbers.rounded_weight(value, dtype, CONVOLUTIONS[name])
 
     def _store_weight(self, tensor: Any, source: Any, asked_by: str, outputs: int) -> None:
         shards = self._numbers.of(source, asked_by, prepared=True)

@@ -15,6 +15,7 @@ from ttci.devices.ttnn.numbers import GoldenError
 _ALIGNED = 8  # numbers of bfloat16
 
 
+@register_golden("ttnn.experimental.typecast")
 @register_golden("ttnn.typecast")
 def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
     return x  # what is stored of it is rounded to its type
@@ -79,3 +80,45 @@ def _convert_to_hwc(x: Tensor, **_: Any) -> Tensor:
     """[1, B, C, H * W] as [1, 1, B * H * W, C]; C is filled up to 16 bytes with what nobody knows."""
     rows = x.transpose(-1, -2).reshape(1, 1, -1, x.shape[-2])
     return F.pad(rows, (0, -rows.shape[-1] % _ALIGNED), value=torch.nan)
+
+
+@register_golden("ttnn.experimental.view")
+def _view(input_tensor: Tensor, *sizes: Any, **named: Any) -> Tensor:
+    """Its shape is given whole, or as four sizes."""
+    shape = named.get("shape") or (sizes[0] if len(sizes) == 1 else sizes)
+    return input_tensor.reshape(tuple(shape) or tuple(named[size] for size in "NCHW"))
+
+
+@register_golden("ttnn.experimental.transpose_rm")
+def _transpose_rm(x: Tensor) -> Tensor:
+    return x.transpose(-1, -2)
+
+
+@register_golden("ttnn.experimental.padded_slice")
+def _padded_slice(
+    input_tensor: Tensor,
+    padded_slice_start: Sequence[int],
+    padded_slice_end: Sequence[int],
+    padded_slice_step: Sequence[int] | None = None,
+    *_: Any,
+    **__: Any,
+) -> Tensor:
+    steps = padded_slice_step or [1] * len(padded_slice_start)
+    return input_tensor[tuple(map(slice, padded_slice_start, padded_slice_end, steps))]
+
+
+@register_golden("ttnn.experimental.complex_mul")
+def _complex_mul(a_real: Tensor, a_imag: Tensor, b_real: Tensor, b_imag: Tensor) -> list[Tensor]:
+    product = torch.complex(a_real, a_imag) * torch.complex(b_real, b_imag)
+    return [product.real, product.imag]
+
+
+@register_golden("ttnn.slice")
+def _slice(
+    x: Tensor, starts: Any = None, ends: Any = None, slice_step: Any = None, *_: Any, **__: Any
+) -> Any:
+    """Between places that are given as tensors."""
+    if not isinstance(starts, Tensor) or not isinstance(ends, Tensor):
+        return NotImplemented
+    steps = slice_step or [1] * x.ndim
+    return x[tuple(map(slice, starts.flatten().tolist(), ends.flatten().tolist(), steps))]
