@@ -92,6 +92,7 @@ class TtnnDevice:
         self.max_tokens = entry.max_tokens
         self.measure_seconds = entry.measure_seconds
         self.board = BOARDS[entry.board]
+        self._mesh_shape = entry.mesh or self.board.mesh_shape
         self.fidelity = target.fidelity
         self.capabilities = target.capabilities
         self._stack = ExitStack()
@@ -114,7 +115,7 @@ class TtnnDevice:
             self._stack.enter_context(hold_boards(self.name, self._timeout_s, _say))
         try:
             region = {"trace_region_size": _TRACE_REGION_BYTES} if self._traces else {}
-            return self._stack.enter_context(opened_mesh(self._ttnn, self.board.mesh_shape, **region))
+            return self._stack.enter_context(opened_mesh(self._ttnn, self._mesh_shape, **region))
         except RuntimeError as error:
             self._stack.close()
             what = f"{self.name}: the {self.board.name} does not open: {sentence_of(str(error))}"
