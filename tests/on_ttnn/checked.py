@@ -205,7 +205,9 @@ def as_upstream() -> list[ModuleTest]:
     cases = ["memory", "performance", "correctness"]
     return [
         ModuleTest("frees", module=Frees(), input_shape=shape, test_cases=cases),
-        ModuleTest("lazy_memory", module=lazy, reference=lambda x: 3 * x, input_shape=shape, test_cases=["memory"]),
+        ModuleTest(
+            "lazy_memory", module=lazy, reference=lambda x: 3 * x, input_shape=shape, test_cases=["memory"]
+        ),
         ModuleTest("lazy", module=lazy, reference=lambda x: 3 * x, input_shape=shape, test_cases=cases),
         ModuleTest("own_cache", module=OwnCache(), input_shape=(1, 32, WIDTH), test_cases=cases),
     ]

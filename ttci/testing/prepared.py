@@ -219,7 +219,7 @@ class PreparedTest:
             gc.collect()
 
     def forward(self) -> Any:
-        """One forward pass on the device, begun when it returns; a module that frees its input gets new ones."""
+        """One forward pass on the device, begun when it returns; inputs that it frees are made anew."""
         output = self._forward(self.device_inputs)
         if self._are_freed(self.device_inputs):
             del self.device_inputs

@@ -47,7 +47,7 @@ class Board:
     board_type: str
     board_type_number: int
     mesh_shape: tuple[int, int]
-    locations: tuple[tuple[int, int], ...] = ((0, 0),)  # of each chip in the fabric; none of one found by links
+    locations: tuple[tuple[int, int], ...] = ((0, 0),)  # of each chip in the fabric, unless links say it
     links: tuple[Link, ...] = ()
     mmio: tuple[int, ...] = (0,)  # chips with a PCIe link
     boards: tuple[tuple[int, ...], ...] = ((0,),)  # chips of each board
