@@ -84,6 +84,44 @@ class Keeps(nn.Module):
         return self.implementation
 
 
+class Frees(nn.Module):
+    """Its implementation frees its input, as upstream's do."""
+
+    hidden_dim = WIDTH
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+    def to_ttnn(self, _: Any) -> Callable[[Any], Any]:
+        ttnn = importlib.import_module("ttnn")
+
+        def forward(x: Any) -> Any:
+            doubled = ttnn.add(x, x)
+            ttnn.deallocate(x)
+            return doubled
+
+        return forward
+
+
+class OwnCache(nn.Module):
+    """It keeps a cache on the board, writes the given tokens into it, and gives all that it holds."""
+
+    hidden_dim = WIDTH
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, torch.ones_like(x)], dim=1)
+
+    def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
+        ttnn = importlib.import_module("ttnn")
+        cache = ttnn.ones([1, 1, 64, WIDTH], dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+
+        def forward(x: Any) -> Any:
+            ttnn.fill_cache(cache, ttnn.reshape(x, (1, 1, 32, WIDTH)), 0)
+            return ttnn.reshape(cache, (1, 64, WIDTH))
+
+        return forward
+
+
 class Named(NamedTuple):
     double: Any
     others: dict[str, list[Any]]
@@ -161,6 +199,20 @@ def ttnn_already() -> list[ModuleTest]:
     ]
 
 
+def as_upstream() -> list[ModuleTest]:
+    """In the order in which values are hardest to know: sizes are asked for first."""
+    lazy, shape = Already(), (1, 64, WIDTH)
+    cases = ["memory", "performance", "correctness"]
+    return [
+        ModuleTest("frees", module=Frees(), input_shape=shape, test_cases=cases),
+        ModuleTest(
+            "lazy_memory", module=lazy, reference=lambda x: 3 * x, input_shape=shape, test_cases=["memory"]
+        ),
+        ModuleTest("lazy", module=lazy, reference=lambda x: 3 * x, input_shape=shape, test_cases=cases),
+        ModuleTest("own_cache", module=OwnCache(), input_shape=(1, 32, WIDTH), test_cases=cases),
+    ]
+
+
 def only_memory(name: str, module: nn.Module, tokens: int) -> ModuleTest:
     return ModuleTest(
         name, module=module, input_shape=(1, tokens, 4096), test_cases=["memory"], inputs=torch.zeros
@@ -195,6 +247,7 @@ TESTS: dict[str, Callable[[], list[ModuleTest]]] = {
         ModuleTest("compiles", module=Compiles(), input_shape=(1, 64, WIDTH), test_cases=["performance"]),
     ],
     "ttnn": ttnn_already,
+    "upstream": as_upstream,
     "memory": large,
     "absent": not_on_the_board,
     "narrow_heads": lambda: [

@@ -34,6 +34,7 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
     in_shards,
     in_target,
     in_ttci,
+    in_users_module,
     instead,
     into_its_input,
     joined_without_transpose,
@@ -42,14 +43,22 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
     large_chunks,
     moved,
     no_lowering,
+    not_split,
     not_turned,
+    of_every_expert,
     of_the_change_alone,
+    one_further,
     one_row,
+    pages_swapped,
     passing,
     queries_only,
     read_back,
     reshaped_only,
+    rope_not_scaled,
+    rope_scaled_throughout,
     row_major,
+    rows_swapped,
+    split_along_the_other_axis,
     split_by,
     swapping,
     to_bfloat4_b,
@@ -58,7 +67,10 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
     vectors_sharded,
     weight_not_transposed,
     with_a_dimension_more,
+    with_the_worst,
+    within_the_page,
     without,
+    without_the_last,
 )
 from faulty_modules import (  # type: ignore[import-not-found]
     HEAD_DIM,
@@ -74,8 +86,12 @@ REFUSED_LINEAR = r"ttnn\.linear of .* is refused: "
 REFUSED_HEADS = r"ttnn\.experimental\.nlp_create_qkv_heads of \(1, 1, 64, 512\) is refused: "
 LARGE_BUFFERS = r"scaled_dot_product_attention of .* circular buffers .* beyond max L1 size"
 SCALED = r"the output is scaled by 0\.\d+ against the reference, at most 1 ± 0\.005"
+SCALED_UP = r"the output is scaled by [34]\.\d+ against the reference"
 WRONG_OUTPUT = r"output 0: correlation -?0\.\d+ with the reference, at least 0\.999"
 WRONG_NUMBERS = r"^correlation -?0\.\d+ with the reference, at least 0\.999"
+
+
+_TWO_BY_FOUR = "t3k 2x4"
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,75 @@ class Fault:
     board: str = "n150"
 
 
+ON_MESHES = tuple(
+    Fault(f"mesh: {name}", subject, put_in, told, _TWO_BY_FOUR)
+    for name, subject, put_in, told in (
+        ("no all_reduce", "parallel", without("all_reduce"), WRONG_NUMBERS),
+        ("all_reduce along the data", "parallel", passing("all_reduce", cluster_axis=0), WRONG_NUMBERS),
+        ("all_reduce of all chips", "parallel", passing("all_reduce", cluster_axis=None), WRONG_NUMBERS),
+        (
+            "gathered along the weights",
+            "parallel",
+            passing("all_gather", cluster_axis=1),
+            r"ttnn\.reshape of \(4, 1, 32, 256\)",
+        ),
+        ("data split along the weights", "parallel", passing("mesh_partition", cluster_axis=1), "refused"),
+        (
+            "weights split along the data",
+            "parallel",
+            in_users_module("Parallel.split_weight", split_along_the_other_axis),
+            WRONG_NUMBERS,
+        ),
+        (
+            "weights not split",
+            "parallel",
+            in_users_module("Parallel.split_weight", not_split),
+            SCALED_UP,
+        ),
+        ("scattered along the rows", "parallel-scattered", passing("reduce_scatter", dim=2), WRONG_NUMBERS),
+        (
+            "scattered along the data",
+            "parallel-scattered",
+            passing("reduce_scatter", cluster_axis=0),
+            "reshape",
+        ),
+    )
+)
+OF_CACHES_AND_EXPERTS = (
+    Fault("experts: all of them", "experts", instead("where", of_every_expert), WRONG_NUMBERS),
+    Fault("experts: one too few", "experts", instead("ge", without_the_last), WRONG_NUMBERS),
+    Fault("experts: the worst", "experts", instead("topk", with_the_worst), WRONG_NUMBERS),
+    Fault("experts: softmax over tokens", "experts", passing("softmax", dim=-2), WRONG_NUMBERS),
+    Fault(
+        "pages: of the other row", "paged", in_users_module("Paged.page_table", rows_swapped), WRONG_NUMBERS
+    ),
+    Fault("pages: swapped", "paged", in_users_module("Paged.page_table", pages_swapped), WRONG_NUMBERS),
+    Fault(
+        "pages: one too far",
+        "paged",
+        in_users_module("Paged.position_of_each", one_further),
+        WRONG_NUMBERS,
+    ),
+    Fault(
+        "pages: always the first",
+        "paged",
+        in_users_module("Paged.position_of_each", within_the_page),
+        WRONG_NUMBERS,
+    ),
+    Fault("pages: not written", "paged", without("experimental.paged_update_cache"), WRONG_NUMBERS),
+    Fault(
+        "rope: not scaled",
+        "attention-scaled-rope",
+        in_ttci("rotary.inverse_frequencies", rope_not_scaled),
+        WRONG_NUMBERS,
+    ),
+    Fault(
+        "rope: all scaled",
+        "attention-scaled-rope",
+        in_ttci("rotary.inverse_frequencies", rope_scaled_throughout),
+        WRONG_NUMBERS,
+    ),
+)
 FAULTS = (
     # What ttnn refuses, by its operation.
     Fault("transposed: flag", "mlp", passing("linear", transpose_b=True), REFUSED_LINEAR),
@@ -442,6 +527,8 @@ FAULTS = (
         WRONG_NUMBERS,
         "n300",
     ),
+    *ON_MESHES,
+    *OF_CACHES_AND_EXPERTS,
 )
 
 
@@ -466,8 +553,10 @@ def main(board: str) -> None:
     from ttci.manifest import TtnnDeviceEntry
     from ttci.testing.choice import open_with_modules
 
-    entry = TtnnDeviceEntry.model_validate({"backend": "ttnn", "target": "mock", "board": board})
-    device: Any = open_with_modules(f"{board}-mock", entry)
+    name, _, mesh = board.partition(" ")
+    options: dict[str, Any] = {"board": name} | ({"mesh": [*map(int, mesh.split("x"))]} if mesh else {})
+    entry = TtnnDeviceEntry.model_validate({"backend": "ttnn", "target": "mock"} | options)
+    device: Any = open_with_modules(f"{name}-mock", entry)
     faults = [fault for fault in FAULTS if fault.board == board]
     told = {name: judged(device, name) for name in {fault.subject for fault in faults}}
     for fault in faults:

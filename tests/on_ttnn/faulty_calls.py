@@ -105,6 +105,17 @@ def swapping(place: str, first: str, second: str) -> PutIn:
     return in_ttci(f"{place}.__init__", made_wrong)
 
 
+def in_users_module(place: str, function: Callable[..., Any]) -> PutIn:
+    """`function` is called instead of ``Class.name`` of `faulty_meshes`, which is its first argument."""
+
+    def put_in(patch: Patch, _: Any) -> None:
+        class_name, name = place.split(".")
+        owner = getattr(importlib.import_module("faulty_meshes"), class_name)
+        _replace(patch, owner, name, function)
+
+    return put_in
+
+
 def _replace(patch: Patch, owner: Any, name: str, function: Callable[..., Any]) -> None:
     plain = getattr(owner, name)
 
@@ -310,6 +321,52 @@ def no_lowering(patch: Patch, _: Any) -> None:
     from ttci.modules.ffn import SwiGLU
 
     patch.delitem(lowering._LOWERINGS, SwiGLU)
+
+
+def split_along_the_other_axis(
+    plain: Any, self: Any, ttnn: Any, mesh: Any, weight: Tensor, dims: tuple[int | None, int | None]
+) -> Any:
+    return plain(self, ttnn, mesh, weight, dims[::-1])
+
+
+def not_split(plain: Any, self: Any, ttnn: Any, mesh: Any, weight: Tensor, _: Any) -> Any:
+    return plain(self, ttnn, mesh, weight, (None, None))
+
+
+def of_every_expert(_: Any, __: Any, scores: Any, ___: Any) -> Any:
+    return ttnn_module().clone(scores)
+
+
+def without_the_last(_: Any, scores: Any, lowest: Any) -> Any:
+    return ttnn_module().gt(scores, lowest)
+
+
+def with_the_worst(plain: Any, scores: Any, count: int, **kwargs: Any) -> Any:
+    return plain(scores, count, **(kwargs | {"largest": False}))
+
+
+def rows_swapped(plain: Any, self: Any) -> Tensor:
+    return plain(self).flip(0)  # type: ignore[no-any-return]
+
+
+def pages_swapped(plain: Any, self: Any) -> Tensor:
+    return plain(self).flip(1)  # type: ignore[no-any-return]
+
+
+def one_further(plain: Any, self: Any) -> Tensor:
+    return plain(self) + 1  # type: ignore[no-any-return]
+
+
+def within_the_page(plain: Any, self: Any) -> Tensor:
+    return plain(self) % 32  # type: ignore[no-any-return]
+
+
+def rope_not_scaled(plain: Any, head_dim: int, base: float, *_: Any) -> Tensor:
+    return plain(head_dim, base)  # type: ignore[no-any-return]
+
+
+def rope_scaled_throughout(plain: Any, head_dim: int, base: float, scaling: Any) -> Tensor:
+    return plain(head_dim, base) / scaling.factor  # type: ignore[no-any-return]
 
 
 def ttnn_module() -> Any:

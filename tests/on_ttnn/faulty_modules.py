@@ -12,6 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from faulty_meshes import (  # type: ignore[import-not-found]  # beside this file
+    BATCH,
+    Experts,
+    Paged,
+    Parallel,
+    Scattered,
+    decided,
+)
+from faulty_meshes import (
+    KV_HEADS as PAGED_HEADS,
+)
 from torch import Tensor, nn
 
 from ttci.devices.ttnn.lowering import LoweringTarget
@@ -147,6 +158,9 @@ SUBJECTS: dict[str, Subject] = {
     "attention": Subject(llama_attention),
     "attention-qk-norm": Subject(lambda: llama_attention(qk_norm=True)),
     "attention-bert": Subject(bert_attention),
+    "attention-scaled-rope": Subject(
+        lambda: llama_attention(rope_scaling=attention.RopeScaling(8.0, 1.0, 4.0, 32))
+    ),
     "attention-decode": Subject(lambda: DecodeStep(llama_attention()), _ONE_TOKEN),
     "attention-by-hand": Subject(HandWritten),
     "block": Subject(pre_norm_block),
@@ -164,6 +178,10 @@ SUBJECTS: dict[str, Subject] = {
     "linear-deep": Subject(lambda: nn.Linear(DEEP, WIDTH), (1, TOKENS, DEEP)),
     "silu": Subject(nn.SiLU),
     "softmax": Subject(lambda: nn.Softmax(-1), (1, TOKENS, TOKENS)),
+    "parallel": Subject(Parallel, (BATCH, 32, WIDTH)),
+    "parallel-scattered": Subject(Scattered, (BATCH, 32, WIDTH)),
+    "experts": Subject(Experts, (1, 32, WIDTH), inputs=decided),
+    "paged": Subject(Paged, (1, BATCH, PAGED_HEADS, HEAD_DIM)),
     "sequential": Subject(lambda: nn.Sequential(nn.Linear(WIDTH, INNER), nn.SiLU())),
 }
 

@@ -81,6 +81,14 @@ def test_a_module_that_is_ttnn_already_is_judged_by_its_torch_reference() -> Non
     assert by_id["already[memory]"]["by_name"]["dram_mb"]["value"] * 1e6 == weight + 2 * value
 
 
+@pytest.mark.parametrize("test", ["frees", "lazy", "own_cache"])
+def test_a_module_that_frees_its_input_or_makes_its_weights_or_cache_itself_is_judged(test: str) -> None:
+    judged = results("upstream")
+    for check in ("correctness", "memory"):
+        assert judged[f"{test}[{check}]"]["outcome"] == "passed", judged[f"{test}[{check}]"]["message"]
+    assert test == "own_cache" or judged[f"{test}[performance]"]["limit"]["latency_ms"] > 0
+
+
 def test_an_implementation_that_a_user_keeps_keeps_its_values() -> None:
     by_id = results("ttnn")
     assert by_id["keeps[correctness]"]["outcome"] == "passed"

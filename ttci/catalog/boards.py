@@ -72,8 +72,10 @@ ROOFS = {
         # 576 GB/s, 128 cores and 131 TFLOPS are of its two chips.
         Roof("n300", 2, 64, 1.0, 288, _WORMHOLE),
         Roof("t3k", 8, 64, 1.0, 288, f"{_WORMHOLE}, of four n300"),
+        Roof("glx", 32, 80, 1.0, 288, f"{_WORMHOLE}, of 32 chips that have all their rows"),
         Roof("p100", 1, 120, 1.35, 448, f"{_BLACKHOLE}, p100a"),
         # 140 cores before firmware 19.5.0.
         Roof("p150", 1, 120, 1.35, 512, f"{_BLACKHOLE}, p150a; cores: {_FEWER_CORES}"),
+        Roof("p150x4", 4, 120, 1.35, 512, f"{_BLACKHOLE}, of four p150a; cores: {_FEWER_CORES}"),
     )
 }

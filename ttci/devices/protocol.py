@@ -79,3 +79,13 @@ class KnowsLimits(Protocol):
 
     def limit(self, module: Callable[..., Any], inputs: Any, call: Call) -> Limit | None:
         """The shortest time that the board allows for `call`; None where it does nothing that takes some."""
+
+
+class RunsUsersCode(Protocol):
+    """What a device also does that runs implementations which users wrote for it."""
+
+    def is_freed(self, value: Any) -> bool:
+        """Whether a tensor of `value` (a nested one too) was freed by the call that it was given to."""
+
+    def is_users_own(self, implementation: Callable[..., Any]) -> bool:
+        """Whether what `prepare` gave is a user's: it may make weights and caches when it is first called."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ttci.catalog.boards import ROOFS
 from ttci.errors import did_you_mean, quoted
 from ttci.manifest.device_entries import BOARDS, SIMULATED_BOARDS
 from ttci.manifest.lines import Keys
@@ -24,6 +26,8 @@ def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, s
     for device, value in devices.items():
         yield from _check_workers(("devices", device, "workers"), _table(value))
     for name, value in devices.items():
+        yield from _check_mesh(("devices", name, "mesh"), _table(value))
+    for name, value in devices.items():
         yield from _check_trace(("devices", name, "trace"), _table(value))
     for model, value in _table(data.get("models")).items():
         entry = _table(value)
@@ -33,6 +37,15 @@ def cross_check(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[Keys, s
             if device not in devices:
                 yield ("models", model, "targets", device), _unknown_device(device, devices)
         yield from _check_kernels(("models", model, "kernels"), _table(entry.get("kernels")))
+
+
+def _check_mesh(keys: Keys, device: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    mesh, board = device.get("mesh"), device.get("board")
+    if not isinstance(mesh, list) or not all(isinstance(size, int) for size in mesh) or board not in BOARDS:
+        return
+    asked, has = math.prod(mesh), ROOFS[board].chips
+    if asked > has:
+        yield keys, f"{' x '.join(map(str, mesh))} are {asked} chips, and {board} has {has}"
 
 
 def _check_trace(keys: Keys, device: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:

@@ -61,7 +61,7 @@ class TorchDeviceEntry(_DeviceEntry):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
-Board = Literal["n150", "n300", "t3k", "p100", "p150"]
+Board = Literal["n150", "n300", "t3k", "glx", "p100", "p150", "p150x4"]
 BOARDS: tuple[str, ...] = get_args(Board)
 SIMULATED_BOARDS = ("n150", "p100", "p150")
 
@@ -72,6 +72,9 @@ class TtnnDeviceEntry(_DeviceEntry):
     backend: Literal["ttnn"]
     target: Literal["silicon", "simulator", "mock"]
     board: Board
+    mesh: Annotated[tuple[Count, Count], Field(strict=False)] | None = Field(
+        default=None, description="Rows and columns of the chips that are opened; the board's own where none."
+    )
     weight_dtype: Literal["bfloat8_b", "bfloat16"] = Field(
         default="bfloat8_b", description="Of weight matrices; activations are bfloat16."
     )

@@ -18,7 +18,7 @@ from ttci.checks.memory import PeakMemory
 from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices.conversion import runnable
-from ttci.devices.protocol import Device, KnowsLimits
+from ttci.devices.protocol import Device, KnowsLimits, RunsUsersCode
 from ttci.modules.decode import DecodeStep
 from ttci.results import Limit
 from ttci.tensors import map_tensors, tensors_in
@@ -43,6 +43,7 @@ class PreparedTest:
         self._made_inputs: dict[Shape, Inputs] = {}  # both of the shape that was made last
         self._reference_outputs: dict[Shape, Sequence[Tensor]] = {}
         self._values_are_known = True  # of what is on the device
+        self._was_called = False  # since it was made ready
         self.may_have_limit = True
         self.gradient_dtype = "float64"  # until gradient_problem() finds that it is another
 
@@ -212,18 +213,40 @@ class PreparedTest:
         for name in ("module", "run_on_device", "device_inputs"):
             self.__dict__.pop(name, None)
         self._made_inputs, self._reference_outputs = {}, {}
-        self._values_are_known = True
+        self._values_are_known, self._was_called = True, False
         weights = self.test.module.parameters() if isinstance(self.test.module, nn.Module) else ()
         if sum(weight.nbytes for weight in weights) >= _WORTH_COLLECTING_BYTES:
             gc.collect()
 
     def forward(self) -> Any:
-        """One forward pass on the device, begun when it returns."""
-        return self._forward(self.device_inputs)
+        """One forward pass on the device, begun when it returns; inputs that it frees are made anew."""
+        output = self._forward(self.device_inputs)
+        if self._are_freed(self.device_inputs):
+            del self.device_inputs
+            _ = self.device_inputs  # made for the next call behind this one, whose figures they leave alone
+        return output
+
+    def _are_freed(self, inputs: Inputs) -> bool:
+        """Whether the call that `inputs` were given to has freed them."""
+        device = self._runs_users_code
+        return device is not None and device.is_freed([inputs.positional, inputs.keyword])
+
+    @property
+    def _runs_users_code(self) -> RunsUsersCode | None:
+        """The device, where it runs implementations that users wrote for it."""
+        return cast("RunsUsersCode", self.device) if hasattr(self.device, "is_users_own") else None
+
+    def _call_first(self) -> None:
+        """Have a user's implementation make what it makes in its first call while values are known."""
+        device = self._runs_users_code
+        if not self._was_called and device is not None and device.is_users_own(self.run_on_device):
+            self.forward()
 
     def _forward(self, inputs: Inputs) -> Any:
         with torch.no_grad():
-            return inputs.call(self.run_on_device)
+            output = inputs.call(self.run_on_device)
+        self._was_called = True
+        return output
 
     def _outputs(self, inputs: Inputs) -> list[Tensor]:
         """Of a forward pass, on the host."""
@@ -233,10 +256,11 @@ class PreparedTest:
 
     def peak_memory(self) -> PeakMemory:
         """Of a forward pass; what was made ready is forgotten, as its values may not be known."""
+        self._call_first()
         with self.device.without_values():
             inputs = self.device_inputs
             held = [inputs.positional, inputs.keyword]
-            peak = self.device.peak_memory(self.run_on_device, held, self.forward)
+            peak = self.device.peak_memory(self.run_on_device, held, lambda: self._forward(inputs))
         self.release()
         return peak
 
@@ -244,6 +268,7 @@ class PreparedTest:
         """The shortest time that the device allows for a forward pass; None where nobody can tell."""
         if Capability.LIMIT not in self.device.capabilities or not self.may_have_limit:
             return None
+        self._call_first()
         held, self._values_are_known = [self.device_inputs.positional, self.device_inputs.keyword], False
         return cast("KnowsLimits", self.device).limit(self.run_on_device, held, self.forward)
 
@@ -257,7 +282,8 @@ class PreparedTest:
         before = [tensor.clone() for tensor in self._read([used.positional, used.keyword])]
         outputs = [tensor.clone() for tensor in self._outputs(used)]
         second_outputs = self._outputs(self._put_on_device())
-        after = self._read([used.positional, used.keyword])
+        freed = self._are_freed(used)  # what holds nothing was not changed either
+        after = before if freed else self._read([used.positional, used.keyword])
         return Observed(outputs, second_outputs, references, before, after)
 
     def gradient_problem(self) -> GradientProblem:

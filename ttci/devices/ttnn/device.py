@@ -39,7 +39,7 @@ from ttci.manifest import TtnnDeviceEntry
 from ttci.planning.needs import needs
 from ttci.results import Fidelity, Limit, limit_of
 from ttci.runner.board_lock import hold_boards
-from ttci.tensors import map_leaves, map_tensors
+from ttci.tensors import leaves_in, map_leaves, map_tensors
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class TtnnDevice:
         self.max_tokens = entry.max_tokens
         self.measure_seconds = entry.measure_seconds
         self.board = BOARDS[entry.board]
+        self._mesh_shape = entry.mesh or self.board.mesh_shape
         self.fidelity = Fidelity(entry.numbers) if target.follows_goldens else target.fidelity
         self.capabilities = target.capabilities
         self._stack = ExitStack()
@@ -121,7 +122,7 @@ class TtnnDevice:
             regions = {"l1_small_size": self._l1_small_bytes}
             if self._traces:
                 regions["trace_region_size"] = _TRACE_REGION_BYTES
-            return self._stack.enter_context(opened_mesh(self._ttnn, self.board.mesh_shape, **regions))
+            return self._stack.enter_context(opened_mesh(self._ttnn, self._mesh_shape, **regions))
         except RuntimeError as error:
             self._stack.close()
             what = f"{self.name}: the {self.board.name} does not open: {sentence_of(str(error))}"
@@ -169,6 +170,15 @@ class TtnnDevice:
     def to_host(self, value: Any) -> Any:
         """Ttnn tensors as torch tensors; on several chips all must hold the same."""
         return map_leaves(value, self._is_tensor, self._read)
+
+    def is_freed(self, value: Any) -> bool:
+        """Whether a tensor of `value` was deallocated, as by a module that frees its input."""
+        tensors = leaves_in(value, lambda leaf: isinstance(leaf, self._ttnn.Tensor))
+        return any(not tensor.is_allocated() for tensor in tensors)
+
+    def is_users_own(self, implementation: Callable[..., Any]) -> bool:
+        """Whether part of it is a ``to_ttnn`` of the user's, or was ttnn already."""
+        return self._prepared[id(implementation)].target.users_own
 
     def _is_tensor(self, value: Any) -> bool:
         return isinstance(value, self._ttnn.Tensor | Tensor)
@@ -255,13 +265,16 @@ class TtnnDevice:
         """Of a chip, and of a core of it; the programs are made anew, to see their circular buffers."""
         ttnn, prepared, chips = self._ttnn, self._prepared[id(module)], self.board.chips
         held = [inputs, prepared.target.ttnn_already]
-        given, in_dram = list(tensors_on_device(ttnn, held)), self._in_dram(held)
+        # Before the call, which may free them.
+        given, in_dram = (
+            sum(map(bytes_of, tensors)) for tensors in (tensors_on_device(ttnn, held), self._in_dram(held))
+        )
         l1_held = ttnn.get_memory_view(self._mesh, ttnn.BufferType.L1).total_bytes_allocated_per_bank
         self._mesh.clear_program_cache()
         with captured(ttnn) as graph:
             call()
-        total = prepared.weight_bytes + sum(map(bytes_of, given)) + allocated_bytes(graph)[1]
-        dram = prepared.dram_bytes + sum(map(bytes_of, in_dram)) + allocated_bytes(graph, ["DRAM"])[1]
+        total = prepared.weight_bytes + given + allocated_bytes(graph)[1]
+        dram = prepared.dram_bytes + in_dram + allocated_bytes(graph, ["DRAM"])[1]
         l1_per_core = l1_held + ttnn.graph.extract_resource_usage_per_core(graph).peak_total
         l1_of_core = chips.l1_bytes_per_core - self._l1_small_bytes
         return PeakMemory(total, Usage(dram, chips.dram_bytes), Usage(l1_per_core, l1_of_core))
