@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory
@@ -79,3 +79,14 @@ class KnowsLimits(Protocol):
 
     def limit(self, module: Callable[..., Any], inputs: Any, call: Call) -> Limit | None:
         """The shortest time that the board allows for `call`; None where it does nothing that takes some."""
+
+
+@runtime_checkable
+class CountsWhatIsAllocated(Protocol):
+    """What a device also does that counts as a module's memory all that is allocated."""
+
+    def share(self, modules: Iterable[Any]) -> None:
+        """Take note of all modules that are tested: what one of them holds is not another's memory."""
+
+    def has_freed(self, value: Any) -> bool:
+        """Whether a tensor that `value` holds has been given back, so that it cannot be used again."""

@@ -15,7 +15,7 @@ from torch import nn
 from ttci.catalog.backends import backend
 from ttci.catalog.metrics import WITH_TARGETS
 from ttci.devices import open_device
-from ttci.devices.protocol import Device
+from ttci.devices.protocol import CountsWhatIsAllocated, Device
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import (
     DeviceEntry,
@@ -78,6 +78,8 @@ class Choice:
     def _cases(self) -> Iterator[Case]:
         model_code = code_of(self.source).running if self.source else nullcontext
         code_binds = self.device.fidelity is Fidelity.SILICON or not self.has_manifest
+        if isinstance(self.device, CountsWhatIsAllocated):
+            self.device.share([test.module for test in self.tests])
         for test in self.tests:
             prepared = PreparedTest(test, self.device)
             targets = BoundTargets(
