@@ -258,5 +258,7 @@ def _unmeasured(test: ModuleTest, targets: TestTargets) -> Iterator[tuple[str, s
         if metric.check not in test.checks:
             yield name, f'"{metric.check}" measures it, and is not among the test\'s test_cases; add it'
     for name, metric in asked.items():
-        if metric.of_decode_steps and test.decode_cache_length is None:
+        if metric.of_decode_steps and test.decode_cache_length is None and not test.is_language_model:
             yield name, "is measured of a decode step, and the test is none; use latency_ms"
+        if metric.of_language_models and not test.is_language_model:
+            yield name, "is measured of a language model, and the test is none; leave it out"
