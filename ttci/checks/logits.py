@@ -44,7 +44,8 @@ def check_logits(observed: Observed, tolerance: float) -> Findings:
 def _correlation(logits: Tensor, expected: Tensor) -> Tensor:
     """Pearson's, of one position; NaN where one of both is constant."""
     x, y = (values.flatten() - values.mean() for values in (logits, expected))
-    return torch.dot(x, y) / (x.norm() * y.norm())
+    correlation: Tensor = (x @ y) / (x.norm() * y.norm())
+    return correlation
 
 
 def _told(low: list[int], by_position: Tensor, least: float) -> str:

@@ -176,8 +176,9 @@ def _block(config: LanguageModelConfig) -> DecoderBlock:
         qk_norm=config.qk_norm,
         norm_eps=config.norm_eps,
     )
-    norms = (RMSNorm(config.hidden_dim, config.norm_eps) for _ in range(2))
-    return DecoderBlock(attention, SwiGLU(config.hidden_dim, config.intermediate_dim), *norms)
+    attention_norm, ffn_norm = (RMSNorm(config.hidden_dim, config.norm_eps) for _ in range(2))
+    ffn = SwiGLU(config.hidden_dim, config.intermediate_dim)
+    return DecoderBlock(attention, ffn, attention_norm, ffn_norm)
 
 
 def _empty_cache(layer: DecoderBlock, batch: int, length: int) -> KVCache:

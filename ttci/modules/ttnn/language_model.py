@@ -44,6 +44,13 @@ class TtnnLanguageModel:
         self._norm = target.lower(module.norm)
         self._lm_head = lower_linear(target, module.lm_head)
 
+    def __call__(self, ids: Any) -> Any:
+        """The logits at every position, by one pass without a cache: [B, S] to [B, S, V]."""
+        x = self._embedding(ids)
+        for layer in self._layers:
+            x = layer(x)
+        return self._lm_head(self._norm(x))
+
     def make_caches(self, batch: int, length: int) -> TtnnCaches:
         """An empty cache for each layer, of so many tokens."""
         empty = self._module.make_caches(batch, length)
