@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from ttci.catalog.checks import Capability
 from ttci.manifest import Pair, TtnnDeviceEntry
@@ -68,6 +69,16 @@ class Already:
                 device=ttnn.GetDefaultDevice(),
             )
         return ttnn.matmul(x, self.weight)
+
+
+class Frees:
+    """Gives its input back, which is of no use afterwards."""
+
+    def __call__(self, x: Any) -> Any:
+        ttnn = importlib.import_module("ttnn")
+        doubled = ttnn.add(x, x)
+        ttnn.deallocate(x)
+        return ttnn.silu(doubled)
 
 
 class Keeps(nn.Module):
@@ -194,6 +205,7 @@ def ttnn_already() -> list[ModuleTest]:
     return [
         ModuleTest("already", module=Already(), input_shape=shape, reference=lambda x: 3 * x),
         ModuleTest("wrong", module=Already(), input_shape=shape, reference=lambda x: 2 * x),
+        ModuleTest("frees", module=Frees(), input_shape=shape, reference=silu, test_cases=["memory"]),
         ModuleTest("keeps", module=keeps, input_shape=shape),
         ModuleTest("keeps_still", module=keeps, input_shape=shape),
     ]

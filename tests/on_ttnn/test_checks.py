@@ -90,6 +90,20 @@ def test_a_module_that_frees_its_input_or_makes_its_weights_or_cache_itself_is_j
 
 
 def test_an_implementation_that_a_user_keeps_keeps_its_values() -> None:
+def test_memory_of_a_module_that_frees_its_input_never_holds_input_and_output_at_once() -> None:
+    by_name = results("ttnn")["frees[memory]"]["by_name"]
+    value = 64 * 64 * 2
+    assert by_name["dram_mb"]["value"] * 1e6 == 2 * value
+    assert by_name["l1_per_core_kb"]["value"] == 6 * 2.048  # of the addition: two tiles of each
+
+
+def test_an_implementation_that_a_user_keeps_is_counted_each_time() -> None:
+    by_id, weight, value = results("ttnn"), 64 * 64 * 2, 64 * 64 * 2
+    for name in ("keeps", "keeps_still"):
+        assert by_id[f"{name}[memory]"]["by_name"]["dram_mb"]["value"] * 1e6 == weight + 2 * value
+
+
+def test_an_implementation_that_a_user_keeps_keeps_keeps_its_values() -> None:
     by_id = results("ttnn")
     assert by_id["keeps[correctness]"]["outcome"] == "passed"
     assert by_id["keeps_still[correctness]"]["outcome"] == "passed"

@@ -24,7 +24,8 @@ class Metric:
         target: what a target of it bounds, for whoever writes one; None where none can be set.
         direction: which way is better.
         of_every_device: whether it is measured wherever that check is made; DRAM and L1 are a board's.
-        of_decode_steps: whether it is measured of decode steps only.
+        of_decode_steps: whether it is measured of decode steps only; those of a language model too.
+        of_language_models: whether it is measured of whole language models only.
         smallest_change: the fraction of a figure that matters, where nobody says otherwise.
     """
 
@@ -35,6 +36,7 @@ class Metric:
     direction: Direction = "lower"
     of_every_device: bool = True
     of_decode_steps: bool = False
+    of_language_models: bool = False
     smallest_change: float = SMALLEST_CHANGE
 
 
@@ -73,6 +75,30 @@ _ALL = (
         direction="higher",
         of_decode_steps=True,
     ),
+    Metric(
+        name="time_to_first_token_ms",
+        check="performance",
+        unit="ms",
+        target="Of a language model: the prompt, up to its last logits; median over rounds.",
+        of_language_models=True,
+    ),
+    Metric(
+        name="top1_accuracy",
+        check="correctness",
+        unit="1",
+        target="Of a language model: the share of tokens whose likeliest is the reference's.",
+        direction="higher",
+        of_language_models=True,
+    ),
+    Metric(
+        name="top5_accuracy",
+        check="correctness",
+        unit="1",
+        target="Of a language model: the share of tokens whose five likeliest hold the reference's one.",
+        direction="higher",
+        of_language_models=True,
+    ),
+    Metric(name="least_correlation", check="correctness", unit="1", target=None, direction="higher"),
     Metric(name="correlation", check="correctness", unit="1", target=None, direction="higher"),
 )
 METRICS = {metric.name: metric for metric in _ALL}

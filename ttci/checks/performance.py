@@ -12,9 +12,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ttci.checks.outcome import Findings, measured
 from ttci.manifest.device_entries import MEASURE_SECONDS
+from ttci.results import Measurement
 
 PRECISION = 0.02  # of the median
 CONFIDENCE = 0.99
@@ -160,11 +162,36 @@ def check_performance(timing: Timing, *, is_decode_step: bool = False) -> Findin
         timing: what measuring gave.
         is_decode_step: it gives every user one token, so that its rate is measured too.
     """
-    samples = tuple(1000 * sample for sample in timing.samples)
-    latency_ms = statistics.median(samples) if samples else None
-    facts = {"statistic": "median", "steady": timing.is_steady, "seconds": timing.seconds}
-    latency = measured("latency_ms", latency_ms, samples=samples, **facts)
+    latency_ms, latency = _median_ms("latency_ms", timing)
     if not is_decode_step:
         return Findings(measurements=(latency,))
-    rate = measured("tokens_per_s_per_user", 1000 / latency_ms if latency_ms else None, **facts)
-    return Findings(measurements=(latency, rate))
+    return Findings(measurements=(latency, _tokens_per_s(latency_ms, timing)))
+
+
+def check_language_model(whole: Timing, prompt: Timing, decode_steps: int) -> Findings:
+    """The latency of a prompt with its decode steps, and what both take of it.
+
+    Args:
+        whole: of both.
+        prompt: of the prompt alone, whose logits choose the first token.
+        decode_steps: how many there are: what the whole takes longer is theirs.
+    """
+    whole_ms, latency = _median_ms("latency_ms", whole)
+    prompt_ms, first_token = _median_ms("time_to_first_token_ms", prompt)
+    decode_ms = (whole_ms or 0) - (prompt_ms or 0)
+    step_ms = decode_ms / decode_steps if decode_ms > 0 and prompt_ms else None
+    return Findings(measurements=(latency, first_token, _tokens_per_s(step_ms, whole)))
+
+
+def _median_ms(metric: str, timing: Timing) -> tuple[float | None, Measurement]:
+    samples = tuple(1000 * sample for sample in timing.samples)
+    median = statistics.median(samples) if samples else None
+    return median, measured(metric, median, samples=samples, **_facts(timing))
+
+
+def _tokens_per_s(step_ms: float | None, timing: Timing) -> Measurement:
+    return measured("tokens_per_s_per_user", 1000 / step_ms if step_ms else None, **_facts(timing))
+
+
+def _facts(timing: Timing) -> dict[str, Any]:
+    return {"statistic": "median", "steady": timing.is_steady, "seconds": timing.seconds}

@@ -57,6 +57,10 @@ class Subject(Protocol):
         """Whether it gives every user one token."""
 
     @property
+    def is_language_model(self) -> bool:
+        """Whether it is a whole language model, whose outputs are logits."""
+
+    @property
     def expected_shape(self) -> tuple[int, ...] | None:
         """Of the first output; None where the reference's is expected."""
 
@@ -76,6 +80,13 @@ class Subject(Protocol):
 
     def time_forward(self) -> Timing:
         """The rounds of a forward pass on the device, timed."""
+
+    @property
+    def decode_steps(self) -> int:
+        """Of a language model, behind its prompt; 0 of another test."""
+
+    def time_prompt(self) -> Timing:
+        """The rounds of a language model's prompt, timed."""
 
     def peak_memory(self) -> PeakMemory:
         """The most bytes alive at once in a forward pass on the device."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory
@@ -89,3 +89,11 @@ class RunsUsersCode(Protocol):
 
     def is_users_own(self, implementation: Callable[..., Any]) -> bool:
         """Whether what `prepare` gave is a user's: it may make weights and caches when it is first called."""
+
+
+@runtime_checkable
+class CountsWhatIsAllocated(Protocol):
+    """What a device also does that counts as a module's memory all that is allocated."""
+
+    def share(self, modules: Iterable[Any]) -> None:
+        """Take note of all modules that are tested: what one of them holds is not another's memory."""

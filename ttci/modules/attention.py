@@ -98,6 +98,18 @@ class MultiHeadAttention(nn.Module):
         return self._attend(*self._heads(x), is_causal=self.causal)
 
     @torch.no_grad()
+    def prefill(self, x: Tensor, cache: KVCache) -> Tensor:
+        """As the forward pass, and write keys and values to the cache's beginning, [B, S, E] to [B, S, E].
+
+        ``cache.position`` is then that of the next token. For inference: no gradient flows.
+        """
+        tokens = x.shape[1]
+        q, k, v = self._heads(x)
+        cache.keys[:, :, :tokens], cache.values[:, :, :tokens] = k, v
+        cache.position = tokens
+        return self._attend(q, k, v, is_causal=True)
+
+    @torch.no_grad()
     def decode(self, x: Tensor, cache: KVCache) -> Tensor:
         """Let one token attend to itself and those in the cache, [B, 1, E] to [B, 1, E].
 

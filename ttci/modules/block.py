@@ -51,6 +51,12 @@ class DecoderBlock(nn.Module):
         return self._run(x, self.attention)
 
     @torch.no_grad()
+    def prefill(self, x: Tensor, cache: KVCache) -> Tensor:
+        """Run the layer, [B, S, E] to [B, S, E], and write its keys and values to the cache."""
+        attention = cast("MultiHeadAttention", self.attention)
+        return self._run(x, lambda given: attention.prefill(given, cache))
+
+    @torch.no_grad()
     def decode(self, x: Tensor, cache: KVCache) -> Tensor:
         """Run the layer for one token, [B, 1, E] to [B, 1, E], and write it to the cache."""
         attention = cast("MultiHeadAttention", self.attention)

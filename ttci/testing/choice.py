@@ -15,7 +15,7 @@ from torch import nn
 from ttci.catalog.backends import backend
 from ttci.catalog.metrics import WITH_TARGETS
 from ttci.devices import open_device
-from ttci.devices.protocol import Device
+from ttci.devices.protocol import CountsWhatIsAllocated, Device
 from ttci.errors import InputError, Mistake, did_you_mean
 from ttci.manifest import (
     DeviceEntry,
@@ -78,6 +78,8 @@ class Choice:
     def _cases(self) -> Iterator[Case]:
         model_code = code_of(self.source).running if self.source else nullcontext
         code_binds = self.device.fidelity is Fidelity.SILICON or not self.has_manifest
+        if isinstance(self.device, CountsWhatIsAllocated):
+            self.device.share([test.module for test in self.tests])
         for test in self.tests:
             prepared = PreparedTest(test, self.device)
             targets = BoundTargets(
@@ -256,5 +258,7 @@ def _unmeasured(test: ModuleTest, targets: TestTargets) -> Iterator[tuple[str, s
         if metric.check not in test.checks:
             yield name, f'"{metric.check}" measures it, and is not among the test\'s test_cases; add it'
     for name, metric in asked.items():
-        if metric.of_decode_steps and test.decode_cache_length is None:
+        if metric.of_decode_steps and test.decode_cache_length is None and not test.is_language_model:
             yield name, "is measured of a decode step, and the test is none; use latency_ms"
+        if metric.of_language_models and not test.is_language_model:
+            yield name, "is measured of a language model, and the test is none; leave it out"

@@ -14,10 +14,12 @@ from ttci.errors import InputError, Mistake
 from ttci.manifest import TestTargets, fits_as_test_name
 from ttci.modules.kernels import Kernel
 from ttci.testing.declared_values import check_name_mistakes, is_positive, is_shape, target_mistakes
+from ttci.testing.language_models import language_model_mistakes
 from ttci.testing.places import UNKNOWN, Place, caller_place
 
 DEFAULT_TOLERANCE = 1e-3
 DEFAULT_TOKENS = 2048
+PASS_TOKENS = 64  # of a language model's prompt, and of its decode steps
 
 Shape = tuple[int, ...]
 Targets = Mapping[str, float | Mapping[str, float]]
@@ -55,6 +57,12 @@ class TestConfig:
             ``tokens_per_s_per_user``. A `reference` function takes token and cache.
         measure_seconds: how long the latency may be measured, unless its median is
             steady sooner; the device's where None.
+        kind: ``"language-model"`` for a whole one: it is given a prompt, and then each
+            further token in a decode step of its own. Its targets may be ``top1_accuracy``,
+            ``top5_accuracy``, ``time_to_first_token_ms`` and ``tokens_per_s_per_user`` too.
+        prompt_tokens: of a language model, 64 where None.
+        decode_tokens: of a language model, how many steps; 64 where None.
+        layers: of a language model, the first so many; all where None.
 
     Raises:
         DeclarationError: for a value that cannot be meant, with file and line.
@@ -72,6 +80,10 @@ class TestConfig:
     reference: nn.Module | Callable[..., Any] | None = None
     decode_cache_length: int | None = None
     measure_seconds: float | None = None
+    kind: str = "module"
+    prompt_tokens: int | None = None
+    decode_tokens: int | None = None
+    layers: int | None = None
     declared_at: Place | None = field(default=None, init=False, repr=False, compare=False)
     default_batch: int = field(default=1, init=False, repr=False, compare=False)
     default_tokens: int = field(default=DEFAULT_TOKENS, init=False, repr=False, compare=False)
@@ -84,12 +96,19 @@ class TestConfig:
             raise DeclarationError([self.mistake(what) for what in wrong])
         self.input_shape = _as_shape(self.input_shape)
         self.expected_output_shape = _as_shape(self.expected_output_shape)
-        if self.decode_cache_length is not None:
+        if self.is_language_model and self.input_shape is None:
+            self.input_shape = (1, (self.prompt_tokens or PASS_TOKENS) + (self.decode_tokens or PASS_TOKENS))
+        if self.decode_cache_length is not None or self.is_language_model:
             self.test_cases = [check for check in self.test_cases if not check_class(check).of_modules_only]
 
     def mistake(self, what: str) -> Mistake:
         """Something wrong with this declaration."""
         return Mistake(*(self.declared_at or UNKNOWN), f'test "{self.name}": {what}')
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether it is a whole language model, and not a module of one."""
+        return self.kind == "language-model"
 
     @property
     def targets(self) -> TestTargets:
@@ -221,6 +240,7 @@ def _mistakes(config: TestConfig) -> list[str]:
     wrong += target_mistakes(config.performance_targets)
     wrong += check_name_mistakes(config.test_cases)
     wrong += _decode_mistakes(config)
+    wrong += language_model_mistakes(config)
     for label in ("inputs", "reference"):
         value = getattr(config, label)
         if value is not None and not callable(value):
@@ -233,7 +253,7 @@ def _decode_mistakes(config: TestConfig) -> Iterator[str]:
     if length is None:
         given = config.performance_targets if isinstance(config.performance_targets, Mapping) else {}
         for name, metric in METRICS.items():
-            if metric.of_decode_steps and name in given:
+            if metric.of_decode_steps and name in given and not config.is_language_model:
                 yield f"{name} is measured of a decode step; give decode_cache_length, or latency_ms"
         return
     if not isinstance(length, int) or isinstance(length, bool) or length < 1:

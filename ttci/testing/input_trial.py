@@ -26,6 +26,8 @@ def input_form(test: ModuleTest) -> InputForm:
     forms = input_forms(test)
     if len(forms) == 1 or not isinstance(test.module, nn.Module) or test.decode_cache_length is not None:
         return forms[0]
+    if test.is_language_model:
+        return forms[0]
     few = [(form, form.with_tokens(min(FEW_TOKENS, form.tokens))) for form in forms]
     whole = [(form, form.shape) for form in forms]  # some take no shorter sequence
     tries = [*few, *whole] if few != whole else whole

@@ -20,9 +20,10 @@ from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices.conversion import runnable
 from ttci.devices.protocol import Device, KnowsLimits, RunsUsersCode
 from ttci.modules.decode import DecodeStep
+from ttci.modules.teacher_forcing import OnePass, PrefillAndDecode, prompt_of, with_layers
 from ttci.results import Limit
 from ttci.tensors import map_tensors, tensors_in
-from ttci.testing.config import ModuleTest, Shape
+from ttci.testing.config import PASS_TOKENS, ModuleTest, Shape
 from ttci.testing.cut_trial import CutTrial
 from ttci.testing.cuts import ChosenShape, choose_shape, cut_expected_shape, cuts_from, cuts_within
 from ttci.testing.gradient_problem import GradientProblem, differentiable
@@ -101,6 +102,11 @@ class PreparedTest:
         return min(length, max(1, most // self.full_shape[0]))
 
     @property
+    def prompt_tokens(self) -> int:
+        """Of a language model; as many as are left where decode steps alone are asked for."""
+        return self.test.prompt_tokens or self.full_shape[1] - (self.test.decode_tokens or PASS_TOKENS)
+
+    @property
     def measure_seconds(self) -> float:
         """How long its latency may be measured: the test's own, else its device's."""
         own = self.test.measure_seconds
@@ -112,6 +118,8 @@ class PreparedTest:
         return self._step(self.test.module)
 
     def _step(self, called: Any) -> Any:
+        if self.test.is_language_model:
+            return PrefillAndDecode(with_layers(called, self.test.layers), self.prompt_tokens)
         if self.cache_length is None:
             return called
         with seeded():
@@ -147,7 +155,11 @@ class PreparedTest:
     def _reference(self) -> Any:
         """What computes the expected outputs, in float32."""
         given = self.test.reference
-        reference = self.module if given is None else self._step(given)
+        if self.test.is_language_model:
+            model = self.test.module if given is None else given
+            reference: Any = OnePass(with_layers(model, self.test.layers), self.prompt_tokens)
+        else:
+            reference = self.module if given is None else self._step(given)
         return runnable(reference, torch.float32, _CPU) if isinstance(reference, nn.Module) else reference
 
     @property
@@ -242,6 +254,18 @@ class PreparedTest:
         if not self._was_called and device is not None and device.is_users_own(self.run_on_device):
             self.forward()
 
+    def forward_of_prompt(self) -> Any:
+        """A language model's first token, begun when it returns."""
+        inputs = self.device_inputs
+        return self._forward(Inputs(inputs.positional, {**inputs.keyword, "only_prompt": True}))
+
+    @property
+    def decode_steps(self) -> int:
+        """How many a language model makes; 0 of another test."""
+        if not self.test.is_language_model:
+            return 0
+        return self.shape[1] - prompt_of(self.shape[1], self.prompt_tokens)
+
     def _forward(self, inputs: Inputs) -> Any:
         with torch.no_grad():
             output = inputs.call(self.run_on_device)
@@ -260,9 +284,15 @@ class PreparedTest:
         with self.device.without_values():
             inputs = self.device_inputs
             held = [inputs.positional, inputs.keyword]
-            peak = self.device.peak_memory(self.run_on_device, held, lambda: self._forward(inputs))
+            peak = self.device.peak_memory(self.run_on_device, held, self._forward_again)
         self.release()
         return peak
+
+    def _forward_again(self) -> Any:
+        """A forward pass, with new inputs where the one before freed its own."""
+        if self._are_freed(self.device_inputs):
+            self.device_inputs = self._put_on_device()
+        return self._forward(self.device_inputs)
 
     def limit(self) -> Limit | None:
         """The shortest time that the device allows for a forward pass; None where nobody can tell."""

@@ -9,7 +9,7 @@ from typing import Any
 from ttci.checks.correctness import Observed
 from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
-from ttci.checks.performance import Timing
+from ttci.checks.performance import Timing, measure
 from ttci.testing.config import Shape
 from ttci.testing.gradient_problem import GradientProblem
 from ttci.testing.prepared import PreparedTest
@@ -48,6 +48,11 @@ class TestSubject:
         return self.prepared.cache_length is not None
 
     @property
+    def is_language_model(self) -> bool:
+        """Whether it is a whole language model, whose outputs are logits."""
+        return self.prepared.test.is_language_model
+
+    @property
     def expected_shape(self) -> Shape | None:
         """Of the first output; None where the reference's is expected."""
         return self.prepared.expected_shape
@@ -73,6 +78,16 @@ class TestSubject:
         """The rounds of a forward pass on the device, timed."""
         with self.prepared.device.timed(self.prepared.forward) as call:
             return self.timer(call)
+
+    @property
+    def decode_steps(self) -> int:
+        """Of a language model, behind its prompt; 0 of another test."""
+        return self.prepared.decode_steps
+
+    def time_prompt(self) -> Timing:
+        """The rounds of a language model's prompt, by ttci's own timer: pytest-benchmark's times one call."""
+        with self.prepared.device.timed(self.prepared.forward_of_prompt) as call:
+            return measure(call, self.prepared.measure_seconds)
 
     def peak_memory(self) -> PeakMemory:
         """The most bytes alive at once in a forward pass on the device."""

@@ -16,9 +16,13 @@ class Correctness(Check):
     def findings(self, subject: Subject) -> Findings:
         """Judge the outputs of two forward passes."""
         from ttci.checks.correctness import check_correctness
+        from ttci.checks.logits import check_logits
 
+        observed = subject.observe()
+        if subject.is_language_model:
+            return check_logits(observed, subject.tolerance)
         return check_correctness(
-            subject.observe(),
+            observed,
             subject.tolerance,
             subject.expected_shape,
             exact=subject.dtype_name == "float32",

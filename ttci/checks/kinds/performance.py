@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttci.checks.performance import check_performance
+from ttci.checks.performance import check_language_model, check_performance
 from ttci.checks.protocol import Capability, Check, Findings, Subject
 
 
@@ -14,5 +14,8 @@ class Performance(Check):
     needs = Capability.TIMING
 
     def findings(self, subject: Subject) -> Findings:
-        """Measure the latency; of a decode step also how many tokens each user gets."""
+        """Measure the latency; of decoding also how many tokens each user gets."""
+        if subject.is_language_model:
+            whole, prompt = subject.time_forward(), subject.time_prompt()
+            return check_language_model(whole, prompt, subject.decode_steps)
         return check_performance(subject.time_forward(), is_decode_step=subject.is_decode_step)

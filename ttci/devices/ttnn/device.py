@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,17 +20,11 @@ from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory, Usage
 from ttci.devices.conversion import within_range
 from ttci.devices.protocol import Call, NotSteadyError
+from ttci.devices.ttnn.allocated import Allocated, Place, bytes_of, tensors_on_device
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget
-from ttci.devices.ttnn.memory import (
-    allocated_bytes,
-    bytes_of,
-    captured,
-    sentence_of,
-    tensors_on_device,
-    what_is_missing,
-)
+from ttci.devices.ttnn.memory import alive_after, captured, peak_bytes, sentence_of, what_is_missing
 from ttci.devices.ttnn.numbers import GoldenError
 from ttci.devices.ttnn.releases import notice_of_changes
 from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn, opened_mesh
@@ -67,13 +62,13 @@ class _Prepared:
     """An implementation, with what preparing it left on the device.
 
     Attributes:
-        dram_bytes: of its weight_bytes, those that lie in DRAM.
+        weights: the bytes of what was allocated for it.
         clock: of the numbers before it was prepared.
     """
 
+    module: Any
     target: LoweringTarget  # holds the implementation, so that no other takes its id
-    weight_bytes: int
-    dram_bytes: int
+    weights: Mapping[Place, int]
     clock: int
 
 
@@ -108,6 +103,7 @@ class TtnnDevice:
         self._traces = entry.trace
         self._l1_small_bytes = entry.l1_small_bytes
         self._mesh = self._open()
+        self._allocated = Allocated(self._ttnn, self._mesh)
         self._follower: Follower | None = None
         if target.follows_goldens:
             self._follower = self._stack.enter_context(
@@ -139,9 +135,12 @@ class TtnnDevice:
         target = LoweringTarget(self._ttnn, self._mesh, self._weight_dtype)
         with captured(self._ttnn) as graph:
             implementation = target.lower(module)
-        weight_bytes, dram_bytes = allocated_bytes(graph)[0], allocated_bytes(graph, ["DRAM"])[0]
-        self._prepared[id(implementation)] = _Prepared(target, weight_bytes, dram_bytes, clock)
+        self._prepared[id(implementation)] = _Prepared(module, target, alive_after(graph), clock)
         return implementation
+
+    def share(self, modules: Iterable[Any]) -> None:
+        """What one of these holds is not counted as another's memory."""
+        self._allocated.share(modules)
 
     def release(self, implementation: Callable[..., Any]) -> None:
         """Forget the values that an implementation and its calls left on a mock board.
@@ -159,13 +158,13 @@ class TtnnDevice:
     def _to_mesh(self, tensor: Tensor) -> Any:
         ttnn = self._ttnn
         is_float = tensor.is_floating_point()
-        return ttnn.from_torch(
+        host = ttnn.from_torch(  # tilized there: no program of ours runs on the board
             within_range(tensor, torch.bfloat16) if is_float else tensor.to(torch.int32),
             dtype=ttnn.bfloat16 if is_float else ttnn.uint32,
             layout=ttnn.TILE_LAYOUT if is_float else ttnn.ROW_MAJOR_LAYOUT,
-            device=self._mesh,
             mesh_mapper=ttnn.ReplicateTensorToMesh(self._mesh),
         )
+        return ttnn.to_device(host, self._mesh)
 
     def to_host(self, value: Any) -> Any:
         """Ttnn tensors as torch tensors; on several chips all must hold the same."""
@@ -174,7 +173,7 @@ class TtnnDevice:
     def is_freed(self, value: Any) -> bool:
         """Whether a tensor of `value` was deallocated, as by a module that frees its input."""
         tensors = leaves_in(value, lambda leaf: isinstance(leaf, self._ttnn.Tensor))
-        return any(not tensor.is_allocated() for tensor in tensors)
+        return not all(tensor.is_allocated() for tensor in tensors)
 
     def is_users_own(self, implementation: Callable[..., Any]) -> bool:
         """Whether part of it is a ``to_ttnn`` of the user's, or was ttnn already."""
@@ -262,22 +261,24 @@ class TtnnDevice:
         return self._follower.suspended() if self._follower else nullcontext()
 
     def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
-        """Of a chip, and of a core of it; the programs are made anew, to see their circular buffers."""
+        """Of a chip, and of a core of it: all that is allocated, but for what another test's module holds.
+
+        `call` is made twice: ttnn tells of every program's buffers in L1 only where it runs none.
+        """
         ttnn, prepared, chips = self._ttnn, self._prepared[id(module)], self.board.chips
-        held = [inputs, prepared.target.ttnn_already]
-        # Before the call, which may free them.
-        given, in_dram = (
-            sum(map(bytes_of, tensors)) for tensors in (tensors_on_device(ttnn, held), self._in_dram(held))
-        )
-        l1_held = ttnn.get_memory_view(self._mesh, ttnn.BufferType.L1).total_bytes_allocated_per_bank
-        self._mesh.clear_program_cache()
+        gc.collect()  # what nobody holds is not counted
+        before = self._allocated.bytes_by_place(prepared.module, [module, inputs], prepared.weights)
         with captured(ttnn) as graph:
             call()
-        total = prepared.weight_bytes + given + allocated_bytes(graph)[1]
-        dram = prepared.dram_bytes + in_dram + allocated_bytes(graph, ["DRAM"])[1]
-        l1_per_core = l1_held + ttnn.graph.extract_resource_usage_per_core(graph).peak_total
+        l1_held = self._allocated.l1_per_core(before)
+        with captured(ttnn, dispatched=False) as programs:
+            call()
+        self._allocated.lose(programs)
+        dram = peak_bytes(graph, before, ["DRAM"])
+        l1_per_core = l1_held + ttnn.graph.extract_resource_usage_per_core(programs).peak_total
         l1_of_core = chips.l1_bytes_per_core - self._l1_small_bytes
-        return PeakMemory(total, Usage(dram, chips.dram_bytes), Usage(l1_per_core, l1_of_core))
+        in_all = peak_bytes(graph, before)
+        return PeakMemory(in_all, Usage(dram, chips.dram_bytes), Usage(l1_per_core, l1_of_core))
 
     def limit(self, module: Callable[..., Any], inputs: Any, call: Call) -> Limit | None:
         """By what a chip must move and multiply; of the second call, as the first may make tables."""

@@ -46,14 +46,12 @@ class LoweringTarget:
         mesh: the opened ``ttnn.MeshDevice``.
         weight_dtype: of matrices, a ttnn data type (bfloat8_b or bfloat16).
         users_own: whether part of what was lowered is an implementation of the user's.
-        ttnn_already: the modules given that were ttnn before.
     """
 
     ttnn: Any
     mesh: Any
     weight_dtype: Any
     users_own: bool = False
-    ttnn_already: list[Any] = field(default_factory=list)
     _done: dict[int, tuple[Any, Implementation]] = field(default_factory=dict)  # by the module's id
 
     @property
@@ -109,7 +107,6 @@ class LoweringTarget:
             return implementation
         if not isinstance(module, nn.Module):
             self.users_own = True
-            self.ttnn_already.append(module)
             already: Implementation = module
             return already
         for module_class in type(module).__mro__:

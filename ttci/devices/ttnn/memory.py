@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ttci.tensors import children_of
+from ttci.devices.ttnn.allocated import Place
+
+Graph = Iterable[Mapping[str, Any]]  # its nodes
 
 _BOTH = frozenset({"DRAM", "L1"})
 _CHANGES = ("buffer_allocate", "buffer_deallocate")
@@ -22,73 +22,58 @@ _OUT_OF_MEMORY = re.compile(
 
 
 @contextmanager
-def captured(ttnn: Any) -> Iterator[list[Any]]:
-    """What ttnn records of the calls inside: a list that is filled at the end."""
+def captured(ttnn: Any, *, dispatched: bool = True) -> Iterator[list[Any]]:
+    """What ttnn records of the calls inside: a list that is filled at the end.
+
+    Args:
+        ttnn: the module.
+        dispatched: whether they are carried out. Where they are not, every program is recorded with
+            the buffers that it lays out in L1, once a mesh; where they are, only those of circular
+            buffers, once a chip.
+    """
     nodes: list[Any] = []
-    ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NORMAL)
+    mode = ttnn.graph.RunMode.NORMAL if dispatched else ttnn.graph.RunMode.NO_DISPATCH
+    ttnn.graph.begin_graph_capture(mode)
     try:
         yield nodes
     finally:
         nodes += ttnn.graph.end_graph_capture()
 
 
-def allocated_bytes(graph: Iterable[Mapping[str, Any]], kinds: Iterable[str] = _BOTH) -> tuple[int, int]:
-    """Bytes alive at the end of a captured graph, and the most alive at once in it; of one chip.
+def alive_after(graph: Graph) -> dict[Place, int]:
+    """The bytes of what was allocated in a captured graph and is still there at its end; of one chip."""
+    alive: dict[Place, int] = {}
+    deque(_changes(graph, alive), maxlen=0)
+    return alive
+
+
+def peak_bytes(graph: Graph, before: Mapping[Place, int], kinds: Collection[str] = _BOTH) -> int:
+    """The most bytes alive at once in a captured graph; of one chip.
 
     Args:
         graph: what ``ttnn.graph.end_graph_capture()`` gives; the chips of a mesh allocate alike.
+        before: what was there when the capture began.
         kinds: DRAM, L1 or both.
     """
-    alive: dict[tuple[str, int, int], int] = {}
-    now = peak = 0
+    now = peak = sum(size for (kind, _), size in before.items() if kind in kinds)
+    for kind, change in _changes(graph, dict(before)):
+        now += change if kind in kinds else 0
+        peak = max(peak, now)
+    return peak
+
+
+def _changes(graph: Graph, alive: dict[Place, int]) -> Iterator[tuple[str, int]]:
+    """The kind of each buffer that comes or goes, and by how many bytes that changes; `alive` is kept up."""
     for node in graph:
         parameters = node["params"]
-        if node["node_type"] not in _CHANGES or parameters["type"] not in kinds:
+        if node["node_type"] not in _CHANGES or parameters["type"] not in _BOTH:
             continue
-        key = (str(parameters["type"]), int(parameters["device_id"]), int(parameters["address"]))
+        place = str(parameters["type"]), int(parameters["address"])
         if node["node_type"] == "buffer_allocate":
-            alive[key] = int(parameters["size"])
-            now += alive[key]
-            peak = max(peak, now)
+            alive[place] = int(parameters["size"])
+            yield place[0], alive[place]
         else:
-            now -= alive.pop(key, 0)
-    return now, peak
-
-
-def tensors_on_device(ttnn: Any, value: Any) -> Iterator[Any]:
-    """Every ttnn tensor on the device that `value` holds, in containers, attributes and closures, once."""
-    yield from _tensors_in(ttnn, value, set())
-
-
-def _tensors_in(ttnn: Any, value: Any, seen: set[int]) -> Iterator[Any]:
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, ttnn.Tensor):
-        if ttnn.is_tensor_storage_on_device(value) and value.is_allocated():
-            yield value
-        return
-    for item in _held_by(value):
-        yield from _tensors_in(ttnn, item, seen)
-
-
-def _held_by(value: Any) -> Iterable[Any]:
-    """What containers, objects and functions hold."""
-    if isinstance(value, partial):
-        return [value.func, value.args, value.keywords]
-    if isinstance(value, MethodType):
-        return [value.__self__]
-    if isinstance(value, FunctionType):
-        return inspect.getclosurevars(value).nonlocals.values()
-    held = [item for _, item in children_of(value)]
-    if not held and hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
-        held = list(vars(value).values())
-    return held
-
-
-def bytes_of(tensor: Any) -> int:
-    """Of a tensor on the device, on one chip."""
-    return int(tensor.buffer_num_pages() * tensor.buffer_page_size())
+            yield place[0], -alive.pop(place, 0)
 
 
 def what_is_missing(sentence: str) -> str | None:

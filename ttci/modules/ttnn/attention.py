@@ -52,8 +52,13 @@ class TtnnAttention:
 
     def __call__(self, x: Any) -> Any:
         """[B, S, E] to [B, S, E]."""
+        return self._forward(x)
+
+    def _forward(self, x: Any, cache: TtnnKVCache | None = None) -> Any:
         ttnn = self._ttnn
         q, k, v = self._heads(x)
+        if cache is not None:
+            self._decode.fill(cache, k, v)
         y = self._attend(q, k, v)  # [B, h, S, D]
         for tensor in (q, k, v):
             ttnn.deallocate(tensor)
@@ -62,6 +67,10 @@ class TtnnAttention:
         out = self._weights.out(joined)  # [B, S, h * D] to [B, S, E]
         ttnn.deallocate(joined)
         return out
+
+    def prefill(self, x: Any, cache: TtnnKVCache) -> Any:
+        """[B, S, E] to [B, S, E]; keys and values are written to the cache's beginning."""
+        return self._forward(x, cache)
 
     def decode(self, x: Any, cache: TtnnKVCache) -> Any:
         """One token, [B, 1, E] to [B, 1, E]; its keys and values are written to the cache."""

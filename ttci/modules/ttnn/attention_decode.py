@@ -59,6 +59,15 @@ class TtnnAttentionDecode:
             self._target.integers(positions[None], ttnn.uint32),
         )
 
+    def fill(self, cache: TtnnKVCache, keys: Any, values: Any) -> None:
+        """Write those of a prompt, [B, k, S, D], to the cache's beginning."""
+        ttnn = self._ttnn
+        for tokens, cached in ((keys, cache.keys), (values, cache.values)):
+            for row in range(tokens.shape[0]):
+                given = ttnn.typecast(tokens[row : row + 1], cached.dtype)
+                ttnn.fill_cache(cached, given, row)
+                ttnn.deallocate(given)
+
     def __call__(self, x: Any, cache: TtnnKVCache) -> Any:
         """[B, 1, E] to [B, 1, E]."""
         ttnn, weights = self._ttnn, self._weights

@@ -32,6 +32,14 @@ class TtnnDecoderBlock:
         memory_config = self._ttnn.DRAM_MEMORY_CONFIG
         return self._forward(x, self._attention, self._ffn, memory_config)
 
+    def prefill(self, x: Any, cache: TtnnKVCache) -> Any:
+        """[B, S, E] to [B, S, E]; its keys and values are written to the cache."""
+
+        def attention(given: Any) -> Any:
+            return self._attention.prefill(given, cache)
+
+        return self._forward(x, attention, self._ffn, self._ttnn.DRAM_MEMORY_CONFIG)
+
     def decode(self, x: Any, cache: TtnnKVCache) -> Any:
         """One token, [B, 1, E] to [B, 1, E]; its keys and values are written to the cache."""
 

@@ -8,6 +8,7 @@ from ttci.modules.ttnn import (
     embedding,
     ffn,
     kernels,
+    language_model,
     normalization,
     torch_nn,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "embedding",
     "ffn",
     "kernels",
+    "language_model",
     "normalization",
     "torch_nn",
 ]
