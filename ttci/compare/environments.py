@@ -27,14 +27,16 @@ def pythons(
         InputError: what a side requires cannot be installed.
     """
     own = _kept(PairEnvironment.of(head, job), kept)
-    other = _of_base(own, base, job, kept)
+    other = base_environment(own, base, job, kept)
     if other is not None:
         return other.make(), own.make()
     python = own.make() if is_isolated else Path(sys.executable)
     return python, python
 
 
-def _of_base(own: PairEnvironment, base: Manifest | None, job: Job, kept: Path) -> PairEnvironment | None:
+def base_environment(
+    own: PairEnvironment, base: Manifest | None, job: Job, kept: Path
+) -> PairEnvironment | None:
     """An environment for the base alone; None where it requires what the head does."""
     if base is None or job.pair.device not in base.devices:
         return None

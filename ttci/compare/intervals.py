@@ -14,11 +14,11 @@ of the joint distribution, so that nothing is asked of how the looks depend on e
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 from scipy.special import stdtrit
 
 from ttci.results import Comparison
@@ -80,10 +80,10 @@ def interval_of(logarithms: Sequence[float], *, is_last: bool = False) -> Interv
         logarithms: at a look (`is_look`), or when the time is up.
         is_last: the time is up, which may be between two looks: the next of them is taken now.
     """
-    pairs, mean = len(logarithms), statistics.fmean(logarithms)
+    pairs, mean = len(logarithms), float(np.mean(logarithms))
     if pairs < _FEWEST_FOR_A_NOISE:
         return Interval(math.exp(mean), None, None, pairs=pairs)
-    deviation = statistics.stdev(logarithms)
+    deviation = float(np.std(logarithms, ddof=1))
     if pairs < FEWEST_PAIRS:
         return Interval(math.exp(mean), None, None, math.expm1(deviation), pairs)
     look = _look_at(pairs) + (1 if is_last and not is_look(pairs) else 0)
@@ -96,8 +96,14 @@ def interval_of(logarithms: Sequence[float], *, is_last: bool = False) -> Interv
 def half_width_of(deviation: float, pairs: int, look: int | None = None) -> float:
     """Of the interval after so many pairs of processes, in logarithms."""
     look = look or max(_look_at(pairs), 1)
+    return _quantile(pairs, look) * deviation / math.sqrt(pairs)
+
+
+@cache
+def _quantile(pairs: int, look: int) -> float:
+    """Of Student's t, for what a look spends."""
     spent = MOST_FALSE_CALLS / (look * (look + 1))
-    return -float(stdtrit(pairs - 1, spent / 2)) * deviation / math.sqrt(pairs)
+    return -float(stdtrit(pairs - 1, spent / 2))
 
 
 def pairs_needed(noise: float, same: float) -> int:
