@@ -125,7 +125,7 @@ def test_what_time_does_not_suffice_for_is_unsure_with_the_time_that_may_do(
     assert done.code == 0
     (figure,) = repository.found()["figures"]
     assert (figure["comparison"], figure["low"], figure["pairs"]) == ("unsure", None, 1)
-    assert "6 are the fewest that tell anything" in repository.compare("main", "--seconds", "0.1").output
+    assert "1 of at least 6 pairs of processes" in repository.compare("main", "--seconds", "0.1").output
 
 
 def test_the_head_says_which_input_both_are_asked_of(make_repository: MakeRepository) -> None:

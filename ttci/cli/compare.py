@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from ttci.artifacts import names
-from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedError
+from ttci.errors import ExitCode, InputError, NothingMatchedError
 from ttci.files import write_whole
 from ttci.planning.plan import Plan, plan
 from ttci.report.annotations import annotation_lines
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from ttci.compare.checkouts import Checkouts
     from ttci.compare.compare import Comparing
     from ttci.compare.results import ComparisonRun
+    from ttci.manifest import DeviceEntry
 
+_WITHOUT_A_CLOCK = ("mock", "simulator")  # targets of devices
 _INTERRUPTED = "interrupted; what had been measured stands above and in {}"
 
 
 def compare(options: Namespace) -> ExitCode:
     """Measure both commits in turns, print what is known, and write it; whatever ends it."""
-    _refuse_without_statistics()
     from ttci.compare.checkouts import checked_out
 
     sides = checked_out(options.manifest, options.base, options.head, merge_base=options.merge_base)
@@ -62,6 +63,7 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
 
     Raises:
         NothingMatchedError: there is none.
+        MachineryError: what their figures are judged with is not installed.
     """
     from ttci.cli.run import print_left_out
 
@@ -80,6 +82,7 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
         print_left_out(chosen.not_run_here)
     if not chosen.here:
         raise NothingMatchedError("there is nothing to compare: no pair is left that can run here")
+    _refuse_without_statistics(checkouts.manifest.devices[job.pair.device] for job in chosen.here)
     return chosen
 
 
@@ -92,12 +95,13 @@ def _on_stderr() -> Iterator[None]:
         yield
 
 
-def _refuse_without_statistics() -> None:
-    try:
-        import ttci.compare.intervals  # noqa: F401
-    except ImportError as error:
-        what = f"commits are compared with {error.name}, which is not installed"
-        raise MachineryError(f"{what}: python -m pip install 'ttci[history]'") from None
+def _refuse_without_statistics(devices: Iterable[DeviceEntry]) -> None:
+    """Say at once what latencies are judged with, where it is not installed."""
+    if all(device.target in _WITHOUT_A_CLOCK for device in devices):
+        return
+    from ttci.compare.intervals import require_statistics
+
+    require_statistics()
 
 
 def _leave(found: ComparisonRun, options: Namespace) -> Path:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.special import stdtrit
 
+from ttci.errors import MachineryError
 from ttci.results import Comparison
 
 MOST_FALSE_CALLS = 1e-3  # of figures that have not changed, both directions together
@@ -60,6 +60,19 @@ class Interval:
             return Comparison.UNSURE
         is_worse = (self.low > 1) == (direction == "lower")
         return Comparison.SLOWER if is_worse else Comparison.FASTER
+
+
+def require_statistics() -> None:
+    """Say at once that latencies cannot be judged, where it is so.
+
+    Raises:
+        MachineryError: what they are judged with is not installed.
+    """
+    try:
+        _quantile(FEWEST_PAIRS, 1)
+    except ImportError as error:
+        what = f"latencies are compared with {error.name}, which is not installed"
+        raise MachineryError(f"{what}: python -m pip install 'ttci[history]'") from None
 
 
 def exact(base: float, head: float) -> Interval:
@@ -102,6 +115,8 @@ def half_width_of(deviation: float, pairs: int, look: int | None = None) -> floa
 @cache
 def _quantile(pairs: int, look: int) -> float:
     """Of Student's t, for what a look spends."""
+    from scipy.special import stdtrit  # an extra, which figures without noise do not need
+
     spent = MOST_FALSE_CALLS / (look * (look + 1))
     return -float(stdtrit(pairs - 1, spent / 2))
 

@@ -69,8 +69,8 @@ def _unsure_lines(run: ComparisonRun) -> Iterator[str]:
         pairs = max(min(figure.pairs for figure in few), 1)
         seconds = run.seconds * FEWEST_PAIRS / pairs
         yield (
-            f"{len(few)} unsure: {pairs} pairs of processes were measured in the time, and {FEWEST_PAIRS} "
-            "are the fewest that tell anything; "
+            f"{len(few)} unsure: {pairs} of at least {FEWEST_PAIRS} pairs of processes were measured in the time, "
+            "and fewer tell nothing; "
             f"--seconds {_rounded(seconds)} may do, or fewer tests: --test NAME"
         )
     if noisy:
@@ -96,7 +96,8 @@ def conclusion(run: ComparisonRun) -> str:
     said = [f"{counts[word]} {word}" for word in _WORST_FIRST if counts[word]]
     said += [f"{len(run.not_compared)} not compared"] if run.not_compared else []
     cut = ", interrupted" if run.is_interrupted else ""
-    took = f"{duration_text(run.seconds)}, {run.pairs_of_processes} pairs of processes{cut}"
+    pairs = run.pairs_of_processes
+    took = f"{duration_text(run.seconds)}, {pairs} pair{'' if pairs == 1 else 's'} of processes{cut}"
     return f"{', '.join(said) or 'nothing was measured'} ({took})"
 
 
