@@ -21,6 +21,7 @@ import tomli
 from ttci.testing.imports import ImportScope
 from ttci.testing.loaded_modules import BEFORE_ALL, folders_of
 
+_TTCI = Path(__file__).parents[1]  # ours on both sides, also where it is ttci's own repository
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -70,10 +71,8 @@ def foreign_module(root: Path, checkout: Path) -> str | None:
         return None
     for name, module in [*sys.modules.items()]:
         file = getattr(module, "__file__", None)
-        if not file or name.partition(".")[0] in BEFORE_ALL:
-            continue
-        path = Path(file)
-        if path.is_relative_to(root) and _INSTALLED.isdisjoint(path.parts):
+        path = Path(file) if file else root.parent
+        if path.is_relative_to(root) and not path.is_relative_to(_TTCI) and _INSTALLED.isdisjoint(path.parts):
             return f"{name} ({path.relative_to(root)})"
     return None
 

@@ -69,8 +69,8 @@ def _unsure_lines(run: ComparisonRun) -> Iterator[str]:
         pairs = max(min(figure.pairs for figure in few), 1)
         seconds = run.seconds * FEWEST_PAIRS / pairs
         yield (
-            f"{len(few)} unsure: {pairs} of at least {FEWEST_PAIRS} pairs of processes were measured in the time, "
-            "and fewer tell nothing; "
+            f"{len(few)} unsure: {pairs} of at least {FEWEST_PAIRS} pairs of processes were measured in the "
+            "time, and fewer tell nothing; "
             f"--seconds {_rounded(seconds)} may do, or fewer tests: --test NAME"
         )
     if noisy:
