@@ -96,7 +96,7 @@ def test_exact_figures_need_no_interval() -> None:
 def test_so_many_pairs_as_are_said_to_be_needed_suffice() -> None:
     needed = pairs_needed(0.03, SAME)
     generator = np.random.default_rng(20261128)
-    logarithms = generator.normal(0, 0.03, needed)
-    logarithms = list((logarithms - logarithms.mean()) / logarithms.std(ddof=1) * math.log1p(0.0299))
+    drawn = generator.normal(0, 0.03, needed)
+    logarithms = [float(z) * math.log1p(0.0299) for z in (drawn - drawn.mean()) / drawn.std(ddof=1)]
     assert interval_of(logarithms).word(SAME) is Comparison.SAME
     assert interval_of(logarithms[: needed // 2]).word(SAME) is Comparison.UNSURE

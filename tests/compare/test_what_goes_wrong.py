@@ -62,6 +62,24 @@ def test_an_unknown_commit_and_a_folder_without_git_are_told(
     assert "is in no git repository" in done.output
 
 
+def test_a_named_device_that_is_not_here_is_unavailable(make_repository: MakeRepository) -> None:
+    cuda = '[devices.gpu]\nbackend = "torch"\ntarget = "cuda"\n'
+    repository = make_repository(manifest=cuda + MANIFEST.replace('["cpu"]', '["cpu", "gpu"]'))
+    done = repository.compare("main", "--device", "gpu")
+    assert done.code == 3
+    assert "tiny@gpu: " in done.output
+
+
+def test_a_board_that_is_not_here_is_told_and_the_others_are_compared(
+    make_repository: MakeRepository,
+) -> None:
+    board = '[devices.n150]\nbackend = "ttnn"\ntarget = "silicon"\nboard = "n150"\n'
+    repository = make_repository(manifest=board + MANIFEST.replace('["cpu"]', '["cpu", "n150"]'))
+    done = repository.compare("main")
+    assert done.code == 0
+    assert "tiny@n150 is not run: " in done.output
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "many", "nan"])
 def test_no_number_of_seconds_is_told(make_repository: MakeRepository, value: str) -> None:
     done = make_repository().compare("main", f"--seconds={value}")

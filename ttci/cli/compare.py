@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ttci.artifacts import names
-from ttci.errors import ExitCode, InputError, NothingMatchedError
+from ttci.errors import DeviceUnavailableError, ExitCode, InputError, NothingMatchedError
 from ttci.files import write_whole
 from ttci.planning.plan import Plan, plan
 from ttci.report.annotations import annotation_lines
@@ -62,12 +62,17 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
     """The pairs that are here; the others are told.
 
     Raises:
+        DeviceUnavailableError: a device that was named is not here.
+        InputError: it is a board.
         NothingMatchedError: there is none.
         MachineryError: what their figures are judged with is not installed.
     """
     from ttci.cli.run import print_left_out
 
     chosen = plan(checkouts.manifest, options.models, options.devices)
+    absent = chosen.absent(options.devices)
+    if absent:
+        raise DeviceUnavailableError("\n".join(f"{job.pair}: {job.missing}" for job in absent))
     boards = [job.pair for job in chosen.here if job.has_board]
     if boards:
         what = "two processes cannot have one board, and taking it in turns is not supported yet"

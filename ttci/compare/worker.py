@@ -27,6 +27,7 @@ from ttci.compare.messages import EndedError, Line, Message, receive_with_socket
 from ttci.compare.own_code import OwnCode, foreign_module
 from ttci.errors import DeviceUnavailableError, InputError
 from ttci.manifest import Identity, Pair, Source, TestTargets, load_manifest, parse_source
+from ttci.manifest.schema import parse_manifest
 from ttci.results import Outcome, Result
 from ttci.runner.child import end_with_starter
 from ttci.testing.choice import open_with_modules
@@ -216,6 +217,8 @@ def main() -> None:
     """Be the template: copy this process as often as the other end asks for, until that is gone."""
     end_with_starter()
     connection = socket.socket(fileno=int(sys.argv[1]))
+    parse_manifest({})  # what pydantic makes of its classes the first time, no copy makes again
+    TestTargets.model_validate({})
     gc.collect()
     gc.freeze()
     with suppress(EndedError):
