@@ -18,7 +18,7 @@ from tests.docs.pages import BLOCKS, to_do, with_note
 from tests.docs.reader import Reader
 from tests.root import ROOT
 from ttci.errors import INTERRUPTED, ExitCode
-from ttci.results import Drift, Fidelity, Outcome, State, Verdict
+from ttci.results import Comparison, Drift, Fidelity, Outcome, State, Verdict
 
 if TYPE_CHECKING:
     from tests.docs.page import Block
@@ -68,7 +68,7 @@ def test_links_outside_the_build_lead_somewhere(name: str) -> None:
     assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
-@pytest.mark.parametrize("kind", [Outcome, Verdict, Drift, Fidelity, State])
+@pytest.mark.parametrize("kind", [Outcome, Verdict, Drift, Comparison, Fidelity, State])
 def test_every_word_of_a_result_is_explained(kind: type[Outcome]) -> None:
     text = (ROOT / "docs" / "reference" / "words.md").read_text(encoding="utf-8")
     section = text.partition(f"## {kind.__name__}, ")[2].partition("\n## ")[0]

@@ -64,3 +64,12 @@ class Drift(_Word):
     GONE = "gone"  # history holds it, and the run does not
     INCOMPARABLE = "incomparable"  # measured under other conditions: machine, shape, version
     TOO_FEW = "too-few"  # earlier runs to say anything
+
+
+class Comparison(_Word):
+    """Of a measurement of two commits, side by side on one machine."""
+
+    SAME = "same"  # or changed by less than matters
+    SLOWER = "slower"  # worse, whatever is measured
+    FASTER = "faster"
+    UNSURE = "unsure"

@@ -17,7 +17,7 @@ from ttci.runner.progress import Progress
 
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _INTERRUPT_GRACE_S = 10.0  # for pytest to write its files
-_STARTER_VARIABLE = "TTCI_STARTED_BY"  # the process id of who runs a child
+STARTER_VARIABLE = "TTCI_STARTED_BY"  # the process id of who runs a child
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -44,7 +44,7 @@ class Terminated(BaseException):  # as KeyboardInterrupt, which it is like
 
 def end_with_starter() -> None:
     """In a child of `run_child` or a child of that: be killed when the one above is, by whatever."""
-    starter = os.environ.get(_STARTER_VARIABLE)
+    starter = os.environ.get(STARTER_VARIABLE)
     if starter is None:
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -68,7 +68,7 @@ def run_child(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**environment, _STARTER_VARIABLE: str(os.getpid())},
+        env={**environment, STARTER_VARIABLE: str(os.getpid())},
         start_new_session=True,
     )
     with _ends_with_us(process):

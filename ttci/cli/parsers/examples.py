@@ -27,6 +27,11 @@ EXAMPLES = {
     "ttci open": ("ttci open", "ttci open nightly/reports"),
     "ttci comment": ("ttci comment reports > comment.md",),
     "ttci export": ("ttci export --format csv", "ttci export reports --format bencher -o figures.json"),
+    "ttci compare": (
+        "ttci compare main",
+        "ttci compare v1.2 v1.3 --model llama3 --seconds 300",
+        "ttci compare main --merge-base --changed --fail-on slower",
+    ),
     "ttci history": ("ttci history add", "ttci history log"),
     "ttci history add": ("ttci history add", "ttci history add reports --history folder:kept"),
     "ttci history log": ("ttci history log", "ttci history log 'llama3@*' -n 50"),
