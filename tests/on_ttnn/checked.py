@@ -71,7 +71,7 @@ class Already:
         return ttnn.matmul(x, self.weight)
 
 
-class Frees:
+class FreesEarly:
     """Gives its input back, which is of no use afterwards."""
 
     def __call__(self, x: Any) -> Any:
@@ -205,7 +205,9 @@ def ttnn_already() -> list[ModuleTest]:
     return [
         ModuleTest("already", module=Already(), input_shape=shape, reference=lambda x: 3 * x),
         ModuleTest("wrong", module=Already(), input_shape=shape, reference=lambda x: 2 * x),
-        ModuleTest("frees", module=Frees(), input_shape=shape, reference=silu, test_cases=["memory"]),
+        ModuleTest(
+            "frees_early", module=FreesEarly(), input_shape=shape, reference=silu, test_cases=["memory"]
+        ),
         ModuleTest("keeps", module=keeps, input_shape=shape),
         ModuleTest("keeps_still", module=keeps, input_shape=shape),
     ]
