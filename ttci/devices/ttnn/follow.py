@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from ttci.devices.ttnn.engine import as_on_engine, engine_settings
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, GOLDENS, UNDEFINED
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
+from ttci.devices.ttnn.padding import padding_made
 from ttci.tensors import leaves_in, map_leaves, map_tensors, tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
@@ -91,7 +93,8 @@ class Follower:
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
             source, target = self._tensors_in([args, list(kwargs.values())])
-            self.numbers.store(target, self.numbers.of(source, name), inputs=[source])
+            shards, padding = self.numbers.of(source, name), self.numbers.padding_of(source)
+            self.numbers.store(target, shards, inputs=[source], padding=padding)
         else:
             outputs = list(self._tensors_in(output))
             # Else made by methods inside this operation, which were followed.
@@ -114,14 +117,19 @@ class Follower:
         if len(results) != len(outputs):
             raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
         inputs = list(self._tensors_in([args, list(kwargs.values())]))
+        known = [self.numbers.padding_of(tensor) for tensor in inputs if tensor in self.numbers]
+        padding = padding_made(name, args, kwargs, known)
         for tensor, shards in zip(outputs, results, strict=True):
-            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=inputs)
+            shards = self._in_shape(name, tensor, shards)
+            self.numbers.store(tensor, shards, inputs=inputs, padding=padding)
         for tensor, filled in zip(outputs, self._tensors_in(list(given.values())), strict=False):
             if filled.tensor_id != tensor.tensor_id:
                 self.numbers.store(filled, self.numbers.of(tensor, name), inputs=[tensor])
 
     def _results(self, name: str, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
+        if name == "ttnn.reshape" and self._shows_padding(args, kwargs, outputs[0]):
+            return [self.numbers.padded(next(self._tensors_in([args, list(kwargs.values())])), name)]
         if name in UNDEFINED:
             return [[torch.full(tuple(tensor.shape), torch.nan)] for tensor in outputs]
         if name in COLLECTIVES:
@@ -134,6 +142,12 @@ class Follower:
         chips = 1 if same else max(map(len, given))
         by_chip = [self._apply(name, operation, args, kwargs, chip) for chip in range(chips)]
         return [list(shards) for shards in zip(*by_chip, strict=True)]
+
+    def _shows_padding(self, args: Any, kwargs: Any, output: Any) -> bool:
+        """Whether an operation that moves numbers gives more of them than it got."""
+        (given,) = self._tensors_in([args, list(kwargs.values())])
+        numbers, with_padding = math.prod(given.shape), math.prod(given.padded_shape)
+        return numbers < with_padding and math.prod(output.shape) == with_padding
 
     def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
         """What the golden gives on one chip."""
@@ -199,15 +213,16 @@ class Follower:
         mapper = kwargs.get("mesh_mapper")
         replicated = mapper is None or isinstance(mapper, self._ttnn.ReplicateTensorToMeshWrapper)
         copies = 1 if mapper is None else len(self.numbers.plain_device_tensors(tensor))
+        padding = float(kwargs.get("pad_value") or 0.0)
         if replicated and not self.numbers.is_block_float(tensor.dtype):
-            self.numbers.store(tensor, [value] * copies)
+            self.numbers.store(tensor, [value] * copies, padding=padding)
             return
         host = tensor
         if self._ttnn.is_tensor_storage_on_device(tensor):
             host = self._on_host(value, tensor, None if replicated else mapper)
         pieces = self.numbers.plain_device_tensors(host)
         shards = [self.numbers.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
-        self.numbers.store_exactly(tensor, shards * copies if replicated else shards)
+        self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
         return self._ttnn.Tensor(

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttci.devices.ttnn.padding import UNDEFINED_PADDING, with_padding
 from ttci.errors import TtciError
 
 Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
@@ -32,6 +33,7 @@ class _Entry:
     mesh_shape: tuple[int, ...]  # of the mesh whose chips hold the shards
     mesh_id: int | None  # of the open mesh that it lies on; None on the host
     stored_at: int
+    padding: float  # what lies behind the numbers in its tiles
 
 
 class Numbers:
@@ -51,7 +53,14 @@ class Numbers:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def store(self, tensor: Any, shards: Sequence[Tensor], *, inputs: Sequence[Any] = ()) -> None:
+    def store(
+        self,
+        tensor: Any,
+        shards: Sequence[Tensor],
+        *,
+        inputs: Sequence[Any] = (),
+        padding: float = UNDEFINED_PADDING,
+    ) -> None:
         """Keep what `tensor` holds, rounded to its type.
 
         A tensor that was known before is being changed in place: its views change too.
@@ -60,19 +69,29 @@ class Numbers:
             tensor: a tensor of ttnn's.
             shards: what each chip holds of it.
             inputs: the tensors that it was made of; a value of theirs is not rounded twice.
+            padding: what lies behind its numbers.
         """
         exact = {id(shard) for source in inputs for shard in self._shards_of_type(source, tensor.dtype)}
         meshes = [self._entries[source.tensor_id].mesh_shape for source in inputs if source in self]
         mesh_shape = max(meshes, key=math.prod, default=None)
-        self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact), mesh_shape)
+        rounded = self._rounded_once_each(shards, tensor.dtype, exact)
+        self.store_exactly(tensor, rounded, mesh_shape, padding=padding)
 
-    def store_exactly(self, tensor: Any, shards: Shards, mesh_shape: tuple[int, ...] | None = None) -> None:
+    def store_exactly(
+        self,
+        tensor: Any,
+        shards: Shards,
+        mesh_shape: tuple[int, ...] | None = None,
+        *,
+        padding: float = 0.0,
+    ) -> None:
         """Keep what `tensor` holds, which is rounded to its type already.
 
         Args:
             tensor: a tensor of ttnn's; on a device it lies on all chips of that mesh.
             shards: what each chip holds of it, or one that each of them holds.
             mesh_shape: of a tensor on the host, where it came from a mesh.
+            padding: what lies behind its numbers; ttnn's conversion on the host makes it zero.
         """
         self.clock += 1
         buffer, mesh_id = self._buffer(tensor), None
@@ -88,7 +107,7 @@ class Numbers:
         if tensor in self and buffer is not None:
             self._change_views(buffer, shards)
         self._entries[tensor.tensor_id] = _Entry(
-            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock
+            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, padding
         )
 
     def of(self, tensor: Any, asked_by: str) -> Shards:
@@ -108,6 +127,15 @@ class Numbers:
                 )
             self.store_exactly(tensor, [self.held_by(piece) for piece in self.plain_device_tensors(tensor)])
         return self._entries[tensor.tensor_id].shards
+
+    def padding_of(self, tensor: Any) -> float:
+        """What lies behind the numbers of a tensor that is followed."""
+        return self._entries[tensor.tensor_id].padding
+
+    def padded(self, tensor: Any, asked_by: str) -> Shards:
+        """What `tensor` holds with its padding."""
+        shape = tuple(tensor.padded_shape)
+        return [with_padding(shard, shape, self.padding_of(tensor)) for shard in self.of(tensor, asked_by)]
 
     def held_by(self, host: Any) -> Tensor:
         """What the memory of a host tensor holds, as it is kept here."""
