@@ -146,8 +146,9 @@ class Follower:
     def _shows_padding(self, args: Any, kwargs: Any, output: Any) -> bool:
         """Whether an operation that moves numbers gives more of them than it got."""
         (given,) = self._tensors_in([args, list(kwargs.values())])
-        numbers, with_padding = math.prod(given.shape), math.prod(given.padded_shape)
-        return numbers < with_padding and math.prod(output.shape) == with_padding
+        with_padding: int = math.prod(given.padded_shape)
+        made: int = math.prod(output.shape)
+        return math.prod(given.shape) < made and made == with_padding
 
     def _apply(self, name: str, operation: Any, args: Any, kwargs: Any, chip: int) -> list[Tensor]:
         """What the golden gives on one chip."""
