@@ -3,10 +3,11 @@
 Runs where ttnn is installed. The pairs are whole ``ttci run`` processes. The operations
 have the shapes of a llama3 8B layer cut to 128 tokens, and are followed with their numbers
 as in a test: a call is ttnn's own checks and program on the mock, the golden in torch, with
-products and sums as the matrix engine takes them, and the rounding of what comes out. Two
-of the products are asked for once more with sums in float32, as ttci's own modules have them. The first call also compiles kernels, by the stand-in, and
-is measured by the wall; calls and goldens alone are measured in turns, the least of each,
-in processor time of one thread: what else the machine does is no cost of ttci's.
+products and sums as the matrix engine takes them, and the rounding of what comes out. One
+product is asked for with sums in float32 too, as ttci's own modules have them. The first
+call also compiles kernels, by the stand-in, and is measured by the wall; calls, goldens and
+the same goldens in float32 are measured in turns, the least of each, in processor time of
+one thread: what else the machine does is no cost of ttci's.
 """
 
 from __future__ import annotations
