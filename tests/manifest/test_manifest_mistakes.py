@@ -162,6 +162,10 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         TTNN + 'target = "silicon"\nboard = "n150"\nkernels = "stand-in"',
         ["10: devices.b.kernels: is for mocks; on silicon and the simulator every kernel is compiled"],
     ),
+    "numbers where the kernels compute": (
+        TTNN + 'target = "simulator"\nboard = "n150"\nnumbers = "golden"',
+        ["10: devices.b.numbers: is for mocks; on silicon and the simulator the kernels compute"],
+    ),
     "unknown kernels and a weight dtype that ttnn has not": (
         TTNN + 'target = "mock"\nboard = "n150"\nkernels = "compiled"\nweight-dtype = "bfloat8"',
         [

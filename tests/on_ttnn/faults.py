@@ -46,6 +46,7 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
     not_split,
     not_turned,
     of_every_expert,
+    of_padded,
     of_the_change_alone,
     one_further,
     one_row,
@@ -66,6 +67,7 @@ from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
     values_for_keys,
     vectors_sharded,
     weight_not_transposed,
+    whole_cache,
     with_a_dimension_more,
     with_the_worst,
     within_the_page,
@@ -87,6 +89,7 @@ REFUSED_HEADS = r"ttnn\.experimental\.nlp_create_qkv_heads of \(1, 1, 64, 512\) 
 LARGE_BUFFERS = r"scaled_dot_product_attention of .* circular buffers .* beyond max L1 size"
 SCALED = r"the output is scaled by 0\.\d+ against the reference, at most 1 ± 0\.005"
 SCALED_UP = r"the output is scaled by [34]\.\d+ against the reference"
+NOT_FINITE = r"^256 NaN and 0 infinite of 256 output values"
 WRONG_OUTPUT = r"output 0: correlation -?0\.\d+ with the reference, at least 0\.999"
 WRONG_NUMBERS = r"^correlation -?0\.\d+ with the reference, at least 0\.999"
 
@@ -316,6 +319,17 @@ FAULTS = (
         SCALED,
     ),
     Fault("sums: bfloat16", "linear-deep", computing("linear", "HiFi4", float32_sums=False), WRONG_NUMBERS),
+    # what lies behind the numbers
+    Fault("padding: mean over it", "pooled-by-hand", instead("mean", of_padded), WRONG_NUMBERS),
+    Fault("padding: summed", "pooled-by-hand", instead("sum", of_padded), NOT_FINITE),
+    Fault("padding: softmax over it", "pooled-by-hand", instead("softmax", of_padded), NOT_FINITE),
+    Fault("padding: keys not masked", "attention-padded", without("add"), SCALED),
+    Fault(
+        "cache: beyond the position",
+        "attention-decode",
+        instead("transformer.scaled_dot_product_attention_decode", whole_cache),
+        WRONG_OUTPUT,
+    ),
     # feed-forward
     Fault("activation: missing", "mlp", passing("linear", activation=None), WRONG_NUMBERS),
     Fault("activation: another", "mlp", passing("linear", activation="relu"), WRONG_NUMBERS),

@@ -40,6 +40,20 @@ def computing(
     return instead(operation, call)
 
 
+def of_padded(plain: Callable[..., Any], x: Any, *args: Any, **kwargs: Any) -> Any:
+    """The operation takes what lies behind the numbers for numbers."""
+    ttnn = ttnn_module()
+    y = plain(x.reshape(ttnn.Shape(tuple(x.padded_shape))), *args, **kwargs)
+    return y if y.shape[-2] == 1 else ttnn.slice(y, (0, 0, 0), tuple(x.shape))
+
+
+def whole_cache(plain: Callable[..., Any], q: Any, keys: Any, values: Any, **kwargs: Any) -> Any:
+    """All positions of a cache are attended to, also those that nobody has written."""
+    for name in ("cur_pos", "cur_pos_tensor"):
+        kwargs.pop(name, None)
+    return plain(q, keys, values, **(kwargs | {"cur_pos": [keys.shape[-2] - 1] * q.shape[1]}))
+
+
 def without(operation: str) -> PutIn:
     """The operation is left out: its first input goes on as its output."""
     return instead(operation, copied)

@@ -31,6 +31,7 @@ from ttci.modules.rotary import apply_rotary, inverse_frequencies, rotary_tables
 
 WIDTH, INNER, TOKENS, VOCABULARY = 256, 512, 64, 1000
 HEADS, KV_HEADS, HEAD_DIM = 8, 4, 32
+SHORT = 50  # tokens that fill no whole tile
 DEEP = 8192  # an inner dimension of a large model's
 DECODE_BATCH, CACHE_LENGTH, POSITION = 4, 64, 40
 
@@ -83,6 +84,49 @@ class HandWritten(nn.Module):
             shares = ttnn.softmax(ttnn.add(scores, mask), dim=-1)
             joined = ttnn.transformer.concatenate_heads(ttnn.matmul(shares, v))  # [B, S, E]
             return ttnn.linear(joined, weights[3])
+
+        return run
+
+
+class Pooled(nn.Module):
+    """The tokens weighted by their softmax and summed, beside their mean: [B, S, E] to [B, 1, E]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.softmax(-2) * x).sum(-2, keepdim=True) + x.mean(-2, keepdim=True)
+
+    def to_ttnn(self, _: Any) -> Callable[[Any], Any]:
+        ttnn: Any = importlib.import_module("ttnn")
+
+        def run(x: Any) -> Any:
+            weighted = ttnn.multiply(ttnn.softmax(ttnn.multiply(x, 1.0), dim=-2), x)
+            mean = ttnn.mean(x, dim=-2, keepdim=True)
+            return ttnn.add(ttnn.sum(weighted, dim=-2, keepdim=True), mean)
+
+        return run
+
+
+class PaddedAttention(nn.Module):
+    """Tokens that attend to each other, padded to whole tiles and masked: [B, S, E] to [B, S, E]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.scaled_dot_product_attention(x, x, x, scale=1 / WIDTH)
+
+    def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
+        ttnn: Any = importlib.import_module("ttnn")
+        mask = torch.zeros(1, 1, TOKENS)
+        mask[..., SHORT:] = -1e9
+        on_board = ttnn.from_torch(mask, dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+        exact = ttnn.init_device_compute_kernel_config(
+            device.arch(), math_fidelity=ttnn.MathFidelity.HiFi4, fp32_dest_acc_en=True
+        )
+
+        def run(x: Any) -> Any:
+            tokens = ttnn.pad(x, [(0, 0), (0, TOKENS - SHORT), (0, 0)], 0.0)
+            keys = ttnn.transpose(tokens, -2, -1)
+            scores = ttnn.multiply(ttnn.matmul(tokens, keys, compute_kernel_config=exact), 1 / WIDTH)
+            shares = ttnn.softmax(ttnn.add(scores, on_board), dim=-1)
+            y = ttnn.matmul(shares, tokens, compute_kernel_config=exact)
+            return ttnn.slice(y, (0, 0, 0), (1, SHORT, WIDTH))
 
         return run
 
@@ -176,6 +220,8 @@ SUBJECTS: dict[str, Subject] = {
     "embedding": Subject(lambda: embedding.Embedding(VOCABULARY, WIDTH), (1, TOKENS)),
     "linear": Subject(lambda: nn.Linear(WIDTH, WIDTH)),
     "linear-deep": Subject(lambda: nn.Linear(DEEP, WIDTH), (1, TOKENS, DEEP)),
+    "pooled-by-hand": Subject(Pooled, (1, SHORT, WIDTH)),
+    "attention-padded": Subject(PaddedAttention, (1, SHORT, WIDTH)),
     "silu": Subject(nn.SiLU),
     "softmax": Subject(lambda: nn.Softmax(-1), (1, TOKENS, TOKENS)),
     "parallel": Subject(Parallel, (BATCH, 32, WIDTH)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -192,8 +193,42 @@ def test_method_that_is_not_followed_gives_no_zeros_of_the_mock(n150: Board) -> 
     for on_host in (ttnn.from_device(on_board), on_board.cpu(), on_board.cpu().reshape((1, 1, 4, 3))):
         with pytest.raises(GoldenError, match="made by a call that ttci does not follow"):
             ttnn.to_torch(padded(padded(on_host)) if on_host.shape[-1] == 4 else padded(on_host))
-        with pytest.raises(GoldenError, match="padding is not known on a mock board"):
-            on_host.to_torch_with_padded_shape()
+
+
+def test_padding_of_what_nobody_followed_is_not_known(n150: Board) -> None:
+    with n150.follower.suspended():
+        on_board = n150.put(torch.ones(1, 1, 3, 4))
+    with pytest.raises(GoldenError, match="padding is not known on a mock board"):
+        on_board.to_torch_with_padded_shape()
+
+
+def behind(tensor: Any) -> float:
+    """The last number of its padding."""
+    return float(tensor.cpu().to_torch_with_padded_shape()[0, 0, -1, -1])
+
+
+def test_padding_is_zero_after_a_conversion_and_as_asked_for(n150: Board) -> None:
+    ttnn, x = n150.ttnn, torch.ones(1, 1, 3, 4)
+    rows = n150.put(x, layout=ttnn.ROW_MAJOR_LAYOUT)
+    assert behind(n150.put(x)) == 0.0
+    assert behind(n150.put(x, ttnn.bfloat8_b)) == 0.0
+    assert behind(ttnn.to_layout(rows, ttnn.TILE_LAYOUT)) == 0.0
+    assert behind(ttnn.tilize_with_val_padding(rows, (1, 1, 32, 32), 7.0)) == 7.0
+    assert behind(ttnn.fill_implicit_tile_padding(n150.put(x), 5.0)) == 5.0
+    assert behind(ttnn.to_memory_config(n150.put(x), ttnn.L1_MEMORY_CONFIG)) == 0.0
+    assert ttnn.from_torch(x).pad_to_tile(3.0).to_torch_with_padded_shape()[0, 0, -1, -1] == 3.0
+
+
+def test_padding_that_an_operation_leaves_is_nan_until_it_is_filled(n150: Board) -> None:
+    ttnn = n150.ttnn
+    whole = ttnn.Shape((1, 1, 32, 32))
+    doubled = ttnn.multiply(n150.put(torch.ones(1, 1, 3, 4)), 2.0)
+    assert math.isnan(behind(doubled))
+    assert torch.isnan(n150.read(ttnn.sum(doubled.reshape(whole)))).all()
+    assert torch.isnan(n150.read(ttnn.sum(ttnn.reshape(doubled, whole, whole)))).all()
+    filled = ttnn.fill_implicit_tile_padding(doubled, 0.0)
+    assert n150.read(ttnn.sum(filled.reshape(whole))).item() == 24.0
+    assert n150.read(ttnn.sum(doubled)).item() == 24.0  # ttnn masks it itself
 
 
 def test_what_was_read_from_the_board_while_nothing_was_followed_is_unknown(n150: Board) -> None:

@@ -18,6 +18,7 @@ from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, check_name
 from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
+from ttci.devices.ttnn.padding import padding_made
 from ttci.devices.ttnn.prepared import CONVOLUTIONS, MOVES, PreparedWeights
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
@@ -102,7 +103,8 @@ class Follower:
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
             source, target = self._leaves.tensors_in([args, list(kwargs.values())])
-            self.numbers.store(target, self.numbers.of(source, name), inputs=[source])
+            shards, padding = self.numbers.of(source, name), self.numbers.padding_of(source)
+            self.numbers.store(target, shards, inputs=[source], padding=padding)
         else:
             call = OperationCall(operation, args, kwargs, self._leaves)
             # One that gives nothing fills what it was given.
@@ -138,8 +140,11 @@ class Follower:
         results = self._results(call, outputs)
         if len(results) != len(outputs):
             raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
+        known = [self.numbers.padding_of(tensor) for tensor in call.inputs if tensor in self.numbers]
+        padding = padding_made(name, call.args, call.kwargs, known)
         for tensor, shards in zip(outputs, results, strict=True):
-            self.numbers.store(tensor, self._in_shape(name, tensor, shards), inputs=call.inputs)
+            shards = self._in_shape(name, tensor, shards)
+            self.numbers.store(tensor, shards, inputs=call.inputs, padding=padding)
         self._fill(call, outputs)
 
     def _fill(self, call: OperationCall, outputs: list[Any]) -> None:
@@ -156,6 +161,8 @@ class Follower:
     def _results(self, call: OperationCall, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
         name = call.name
+        if name == "ttnn.reshape" and _shows_padding(call.inputs[0], outputs[0]):
+            return [self.numbers.padded(call.inputs[0], name)]
         if name in UNDEFINED:
             return [[torch.full(tuple(tensor.shape), torch.nan)] for tensor in outputs]
         if name in COLLECTIVES:
@@ -209,15 +216,16 @@ class Follower:
         mapper = kwargs.get("mesh_mapper")
         replicated = mapper is None or isinstance(mapper, self._ttnn.ReplicateTensorToMeshWrapper)
         copies = 1 if mapper is None else len(self.numbers.plain_device_tensors(tensor))
+        padding = float(kwargs.get("pad_value") or 0.0)
         if replicated and not self.numbers.is_block_float(tensor.dtype):
-            self.numbers.store(tensor, [value] * copies)
+            self.numbers.store(tensor, [value] * copies, padding=padding)
             return
         host = tensor
         if self._ttnn.is_tensor_storage_on_device(tensor):
             host = self._on_host(value, tensor, None if replicated else mapper)
         pieces = self.numbers.plain_device_tensors(host)
         shards = [self.numbers.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
-        self.numbers.store_exactly(tensor, shards * copies if replicated else shards)
+        self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
         return self._ttnn.Tensor(
@@ -228,6 +236,13 @@ class Follower:
 def _flat(shape: Sequence[int]) -> Sequence[int]:
     """[1, 1, N * H * W, C] of images [N, H, W, C]."""
     return (1, 1, math.prod(shape[:3]), shape[3]) if len(shape) == 4 else shape
+
+
+def _shows_padding(given: Any, output: Any) -> bool:
+    """Whether an operation that moves numbers gives more of them than it got."""
+    with_padding: int = math.prod(given.padded_shape)
+    made: int = math.prod(output.shape)
+    return math.prod(given.shape) < made and made == with_padding
 
 
 def _without_ones(shape: Sequence[int]) -> list[int]:

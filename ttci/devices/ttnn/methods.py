@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ttci.devices.ttnn.numbers import GoldenError, Numbers
+from ttci.devices.ttnn.padding import with_padding
 
 Method = Callable[..., Any]
 _MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
@@ -96,9 +97,14 @@ class FollowedMethods:
             if prepared:
                 self._numbers.store_exactly(result, shards, prepared=True)
                 return result
+            padding = self._numbers.padding_of(tensor)
             shape = tuple(result.shape)
-            new = {id(shard): _fitted(shard, shape) for shard in shards}
-            self._numbers.store(result, [new[id(shard)] for shard in shards], inputs=[tensor])
+            new = {id(shard): _fitted(shard, shape, padding) for shard in shards}
+            if name == "pad_to_tile":
+                padding = float(args[0] if args else kwargs["pad_value"])
+            self._numbers.store(
+                result, [new[id(shard)] for shard in shards], inputs=[tensor], padding=padding
+            )
             return result
 
         return method
@@ -117,6 +123,9 @@ class FollowedMethods:
         """A method that reads memory as it is, which a mock board's is not worth."""
 
         def method(tensor: Any) -> Any:
+            if tensor in self._numbers:
+                (shard,) = self._numbers.padded(tensor, f"Tensor.{name}")
+                return shard.to(self._ttnn.ttnn_dtype_to_torch_dtype(tensor.dtype))
             if self._ttnn.is_tensor_storage_on_device(tensor) or self._numbers.is_hollow(tensor):
                 raise GoldenError(f"Tensor.{name}: what lies in the padding is not known on a mock board")
             return plain(tensor)
@@ -162,7 +171,8 @@ class FollowedMethods:
         def get_device_tensors(tensor: Any) -> list[Any]:
             pieces = list(plain(tensor))
             for piece, shard in zip(pieces, self._numbers.of(tensor, "get_device_tensors"), strict=False):
-                self._numbers.store(piece, [shard], inputs=[tensor])
+                padding = self._numbers.padding_of(tensor)
+                self._numbers.store(piece, [shard], inputs=[tensor], padding=padding)
             return pieces
 
         return get_device_tensors
@@ -176,13 +186,11 @@ _READERS: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
-def _fitted(shard: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """`shard` in another shape of as many numbers, else cut or filled with zeros at the ends."""
+def _fitted(shard: Tensor, shape: tuple[int, ...], padding: float) -> Tensor:
+    """`shard` in another shape of as many numbers, else cut, or with its padding, at the ends."""
     if tuple(shard.shape) == shape:
         return shard
     if shard.numel() == torch.Size(shape).numel():
         return shard.reshape(shape)
-    fitted = torch.zeros(shape, dtype=shard.dtype)
     common = tuple(slice(0, min(a, b)) for a, b in zip(shard.shape, shape, strict=True))
-    fitted[common] = shard[common]
-    return fitted
+    return with_padding(shard[common], shape, padding)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttci.devices.ttnn.padding import UNDEFINED_PADDING, with_padding
 from ttci.errors import TtciError
 
 Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
@@ -42,6 +43,7 @@ class _Entry:
     mesh_id: int | None  # of the open mesh that it lies on; None on the host
     stored_at: int
     prepared: bool  # a convolution's weight in ttnn's own order; the shards are as torch keeps them
+    padding: float  # what lies behind the numbers in its tiles
 
 
 class Numbers:
@@ -65,7 +67,14 @@ class Numbers:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def store(self, tensor: Any, shards: Sequence[Tensor], *, inputs: Sequence[Any] = ()) -> None:
+    def store(
+        self,
+        tensor: Any,
+        shards: Sequence[Tensor],
+        *,
+        inputs: Sequence[Any] = (),
+        padding: float = UNDEFINED_PADDING,
+    ) -> None:
         """Keep what `tensor` holds, rounded to its type.
 
         A tensor that was known before is being changed in place: its views change too.
@@ -74,11 +83,13 @@ class Numbers:
             tensor: a tensor of ttnn's.
             shards: what each chip holds of it.
             inputs: the tensors that it was made of; a value of theirs is not rounded twice.
+            padding: what lies behind its numbers.
         """
         exact = {id(shard) for source in inputs for shard in self._shards_of_type(source, tensor.dtype)}
         meshes = [self._entries[source.tensor_id].mesh_shape for source in inputs if source in self]
         mesh_shape = max(meshes, key=math.prod, default=None)
-        self.store_exactly(tensor, self._rounded_once_each(shards, tensor.dtype, exact), mesh_shape)
+        rounded = self._rounded_once_each(shards, tensor.dtype, exact)
+        self.store_exactly(tensor, rounded, mesh_shape, padding=padding)
 
     def store_exactly(
         self,
@@ -87,6 +98,7 @@ class Numbers:
         mesh_shape: tuple[int, ...] | None = None,
         *,
         prepared: bool = False,
+        padding: float = 0.0,
     ) -> None:
         """Keep what `tensor` holds, which is rounded to its type already.
 
@@ -95,6 +107,7 @@ class Numbers:
             shards: what each chip holds of it, or one that each of them holds.
             mesh_shape: of a tensor on the host, where it came from a mesh.
             prepared: it is the weight of a convolution in ttnn's own order, and `shards` in torch's.
+            padding: what lies behind its numbers; ttnn's conversion on the host makes it zero.
         """
         self.clock += 1
         buffer, mesh_id = self._buffer(tensor), None
@@ -111,7 +124,7 @@ class Numbers:
             self._change_views(buffer, shards, was_known=tensor in self)
             self._in_buffer[buffer].add(tensor.tensor_id)
         self._entries[tensor.tensor_id] = _Entry(
-            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, prepared
+            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, prepared, padding
         )
 
     def is_prepared(self, tensor: Any) -> bool:
@@ -155,6 +168,15 @@ class Numbers:
             raise DeallocatedError(asked_by, tensor, "lay on a mesh that is closed")
         if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
             raise DeallocatedError(asked_by, tensor, "is deallocated")
+
+    def padding_of(self, tensor: Any) -> float:
+        """What lies behind the numbers of a tensor that is followed."""
+        return self._entries[tensor.tensor_id].padding
+
+    def padded(self, tensor: Any, asked_by: str) -> Shards:
+        """What `tensor` holds with its padding."""
+        shape = tuple(tensor.padded_shape)
+        return [with_padding(shard, shape, self.padding_of(tensor)) for shard in self.of(tensor, asked_by)]
 
     def held_by(self, host: Any) -> Tensor:
         """What the memory of a host tensor holds, as it is kept here."""
