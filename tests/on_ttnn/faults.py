@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
-    PutIn,
+from fault import WRONG_NUMBERS, Fault  # type: ignore[import-not-found]  # beside this file
+from faulty_calls import (  # type: ignore[import-not-found]
     accumulated,
     another_base,
     as_bfloat4_b,
@@ -67,24 +66,13 @@ from faulty_modules import (  # type: ignore[import-not-found]
     TOKENS,
     made,
 )
+from image_faults import IMAGE_FAULTS, IMAGE_SUBJECTS  # type: ignore[import-not-found]
 
 REFUSED_LINEAR = r"ttnn\.linear of .* is refused: "
 REFUSED_HEADS = r"ttnn\.experimental\.nlp_create_qkv_heads of \(1, 1, 64, 512\) is refused: "
 LARGE_BUFFERS = r"scaled_dot_product_attention of .* circular buffers .* beyond max L1 size"
 SCALED = r"the output is scaled by 0\.\d+ against the reference, at most 1 ± 0\.005"
 WRONG_OUTPUT = r"output 0: correlation -?0\.\d+ with the reference, at least 0\.999"
-WRONG_NUMBERS = r"^correlation -?0\.\d+ with the reference, at least 0\.999"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is done wrong, in which subject, and what its user must be told."""
-
-    name: str
-    subject: str
-    put_in: PutIn
-    told: str  # a regular expression
-    board: str = "n150"
 
 
 FAULTS = (
@@ -428,6 +416,7 @@ FAULTS = (
         WRONG_NUMBERS,
         "n300",
     ),
+    *IMAGE_FAULTS,
 )
 
 
@@ -439,7 +428,7 @@ def judged(device: Any, name: str) -> dict[str, str]:
     from ttci.testing.choice import Choice
     from ttci.testing.judge import judge_case
 
-    subject = SUBJECTS[name]
+    subject = (SUBJECTS | IMAGE_SUBJECTS)[name]
     test = ModuleTest(
         name, subject.shape, test_cases=["correctness"], inputs=subject.inputs, module=made(subject)
     )

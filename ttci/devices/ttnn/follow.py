@@ -148,8 +148,8 @@ class Follower:
             result = GOLDENS[name](*args, **kwargs) if name in GOLDENS else NotImplemented
             if result is NotImplemented and operation.golden_function is not None:
                 result = self._apply_ttnns(operation, args, kwargs)
-        except GoldenError:
-            raise
+        except GoldenError as error:
+            raise GoldenError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
         except Exception as error:
             raise GoldenError(f"{name}: its golden fails: {type(error).__name__}: {error}; {how}") from error
         if result is NotImplemented:
