@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from faulty_calls import (  # type: ignore[import-not-found]  # beside this file
-    PutIn,
+from fault import WRONG_NUMBERS, Fault  # type: ignore[import-not-found]  # beside this file
+from faulty_calls import (  # type: ignore[import-not-found]
     accumulated,
     another_base,
     as_bfloat4_b,
@@ -83,6 +82,7 @@ from faulty_modules import (  # type: ignore[import-not-found]
     TOKENS,
     made,
 )
+from image_faults import IMAGE_FAULTS, IMAGE_SUBJECTS  # type: ignore[import-not-found]
 
 REFUSED_LINEAR = r"ttnn\.linear of .* is refused: "
 REFUSED_HEADS = r"ttnn\.experimental\.nlp_create_qkv_heads of \(1, 1, 64, 512\) is refused: "
@@ -91,22 +91,9 @@ SCALED = r"the output is scaled by 0\.\d+ against the reference, at most 1 ± 0\
 SCALED_UP = r"the output is scaled by [34]\.\d+ against the reference"
 NOT_FINITE = r"^256 NaN and 0 infinite of 256 output values"
 WRONG_OUTPUT = r"output 0: correlation -?0\.\d+ with the reference, at least 0\.999"
-WRONG_NUMBERS = r"^correlation -?0\.\d+ with the reference, at least 0\.999"
 
 
 _TWO_BY_FOUR = "t3k 2x4"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is done wrong, in which subject, and what its user must be told."""
-
-    name: str
-    subject: str
-    put_in: PutIn
-    told: str  # a regular expression
-    board: str = "n150"
-
 
 ON_MESHES = tuple(
     Fault(f"mesh: {name}", subject, put_in, told, _TWO_BY_FOUR)
@@ -543,6 +530,7 @@ FAULTS = (
     ),
     *ON_MESHES,
     *OF_CACHES_AND_EXPERTS,
+    *IMAGE_FAULTS,
 )
 
 
@@ -554,7 +542,7 @@ def judged(device: Any, name: str) -> dict[str, str]:
     from ttci.testing.choice import Choice
     from ttci.testing.judge import judge_case
 
-    subject = SUBJECTS[name]
+    subject = (SUBJECTS | IMAGE_SUBJECTS)[name]
     test = ModuleTest(
         name, subject.shape, test_cases=["correctness"], inputs=subject.inputs, module=made(subject)
     )

@@ -27,3 +27,13 @@ def test_fault_is_caught_and_told(fault: Fault) -> None:
 def test_the_table_holds_forty_faults_of_one_chip() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert sum(fault.board == "n150" for fault in FAULTS) >= 40
+
+
+def test_pool_without_l1_for_small_buffers_is_told_how_to_get_some() -> None:
+    told = printed_by("small_l1.py", "0")
+    assert told["outcome"] == "failed"
+    assert re.search(
+        r"ttnn\.max_pool2d of .* does not fit: .* L1_SMALL .*; give the device a larger l1-small-bytes$",
+        told["message"],
+    )
+    assert printed_by("small_l1.py", "4096")["outcome"] == "passed"

@@ -87,8 +87,10 @@ class Goldens:
         how = _HOW_TO_REGISTER.format(name=call.name)
         try:
             result = self._result(call, of)
-        except GoldenError:
-            raise
+        except GoldenError as error:
+            if str(error).startswith(call.name):
+                raise
+            raise GoldenError(f"{call.name}: {error}") from None
         except Exception as error:
             place = place_of(call.name)
             golden, advice = (f"golden ({place})", "mend it") if place else ("golden", how)
