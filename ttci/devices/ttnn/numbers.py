@@ -29,8 +29,8 @@ class DeallocatedError(GoldenError, RuntimeError):
     """A tensor was used after its memory was given back; where ttnn itself says so, by a RuntimeError."""
 
     def __init__(self, asked_by: str, tensor: Any, what: str) -> None:
-        shape = tuple(tensor.shape)
-        super().__init__(f"{asked_by}: the tensor of shape {shape} {what}: Buffer is not allocated")
+        self.sentence = f"the tensor of shape {tuple(tensor.shape)} {what}: Buffer is not allocated"
+        super().__init__(f"{asked_by}: {self.sentence}")
 
 
 @dataclass
