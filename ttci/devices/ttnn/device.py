@@ -25,7 +25,7 @@ from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget
 from ttci.devices.ttnn.memory import alive_after, captured, peak_bytes, sentence_of, what_is_missing
-from ttci.devices.ttnn.numbers import GoldenError
+from ttci.devices.ttnn.numbers import DeallocatedError, GoldenError
 from ttci.devices.ttnn.releases import notice_of_changes
 from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn, opened_mesh
 from ttci.devices.ttnn.work import work_of
@@ -198,11 +198,13 @@ class TtnnDevice:
         self._ttnn.synchronize_device(self._mesh)
 
     def refusal(self, error: Exception) -> str | None:
-        """The operation, its shapes and the sentence of a TT_FATAL or TT_THROW."""
+        """The operation, its shapes and the sentence of a TT_FATAL or TT_THROW, or what tensor is gone."""
+        running = self._follower.running if self._follower else "ttnn"
+        if isinstance(error, DeallocatedError):
+            return f"{running} is refused: {error.sentence}"
         text = str(error)
         if not isinstance(error, RuntimeError) or not text.startswith(("TT_FATAL", "TT_THROW")):
             return None
-        running = self._follower.running if self._follower else "ttnn"
         sentence = sentence_of(text)
         missing = what_is_missing(sentence)
         return f"{running} does not fit: {missing}" if missing else f"{running} is refused: {sentence}"

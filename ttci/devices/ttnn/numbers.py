@@ -30,8 +30,8 @@ class DeallocatedError(GoldenError, RuntimeError):
     """A tensor was used after its memory was given back; where ttnn itself says so, by a RuntimeError."""
 
     def __init__(self, asked_by: str, tensor: Any, what: str) -> None:
-        shape = tuple(tensor.shape)
-        super().__init__(f"{asked_by}: the tensor of shape {shape} {what}: Buffer is not allocated")
+        self.sentence = f"the tensor of shape {tuple(tensor.shape)} {what}: Buffer is not allocated"
+        super().__init__(f"{asked_by}: {self.sentence}")
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Numbers:
         elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
             mesh_shape = (len(shards),)
         if buffer is not None:
-            self._change_views(buffer, shards, was_known=tensor in self)
+            self._change_views(buffer, shards, tensor.dtype, was_known=tensor in self)
             self._in_buffer[buffer].add(tensor.tensor_id)
         self._entries[tensor.tensor_id] = _Entry(
             shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, prepared, padding
@@ -280,7 +280,7 @@ class Numbers:
         identity: int = tensor.buffer_unique_id()
         return identity
 
-    def _change_views(self, buffer: int, shards: Shards, *, was_known: bool) -> None:
+    def _change_views(self, buffer: int, shards: Shards, dtype: Any, *, was_known: bool) -> None:
         """What lies in the memory that a tensor is stored in changes with it.
 
         One that was not known may be a result that an operation put where its input was, or a view.
@@ -289,7 +289,12 @@ class Numbers:
             entry = self._entries.get(key)
             if entry is None or entry.buffer != buffer:
                 self._in_buffer[buffer].discard(key)
-            elif len(entry.shards) == len(shards) and entry.shards[0].numel() == shards[0].numel():
-                entry.shards = [new.reshape(entry.shards[0].shape) for new in shards]
+            elif entry.dtype == dtype and _sizes(entry.shards) == _sizes(shards):
+                reshaped = {id(shard): shard.reshape(entry.shards[0].shape) for shard in shards}
+                entry.shards = [reshaped[id(shard)] for shard in shards]
             elif was_known:
-                del self._entries[key]  # a part of it: which one is not known
+                del self._entries[key]  # a part of it, or other numbers of the same bits
+
+
+def _sizes(shards: Shards) -> list[int]:
+    return [shard.numel() for shard in shards]
