@@ -154,6 +154,10 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             '9: devices.b.board: unknown board "n15O"; did you mean "n150"?',
         ],
     ),
+    "mesh of more chips than the board has": (
+        TTNN + 'target = "mock"\nboard = "t3k"\nmesh = [4, 4]',
+        ["10: devices.b.mesh: 4 x 4 are 16 chips, and t3k has 8"],
+    ),
     "simulator of several chips": (
         TTNN + 'target = "simulator"\nboard = "n300"',
         ["9: devices.b.board: the simulator has one chip, and n300 has more; there is: n150, p100, p150"],

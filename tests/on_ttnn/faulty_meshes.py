@@ -83,7 +83,8 @@ class Experts(nn.Module):
         scores, _ = self.gate(x).topk(CHOSEN)
         lowest = scores[..., -1:]
         given = self.gate(x).masked_fill(self.gate(x) < lowest, -torch.inf).softmax(-1)
-        return x * (given @ self.scales)
+        scaled: Tensor = x * (given @ self.scales)
+        return scaled
 
     def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
         ttnn: Any = importlib.import_module("ttnn")

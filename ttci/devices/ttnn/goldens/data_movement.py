@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ttci.devices.ttnn.goldens.registry import register_golden
 from ttci.devices.ttnn.numbers import GoldenError
 
 _ALIGNED = 8  # numbers of bfloat16
+_TILE = 32
 
 
 @register_golden("ttnn.experimental.typecast")
@@ -22,9 +24,17 @@ def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
 
 
 @register_golden("ttnn.reshape")
-def _reshape(x: Tensor, shape: Sequence[int], *_: Any, **__: Any) -> Tensor:
-    """What follows the shape says how it is padded or where it lies."""
-    return x.reshape(tuple(shape))
+def _reshape(
+    x: Tensor, shape: Sequence[int], padded: Any = None, *_: Any, padded_shape: Any = None, **__: Any
+) -> Tensor:
+    """What follows the shape says how it is padded, or where it lies."""
+    shape = tuple(shape)
+    if -1 in shape or x.numel() == math.prod(shape):
+        return x.reshape(shape)
+    whole = tuple(padded_shape if padded_shape is not None else padded)
+    height, width = (-size % _TILE for size in x.shape[-2:])
+    padded_x = F.pad(x, (0, width, 0, height), value=torch.nan)  # what lies in the padding is undefined
+    return padded_x.reshape(whole)[tuple(slice(size) for size in shape)]
 
 
 @register_golden("ttnn.embedding")

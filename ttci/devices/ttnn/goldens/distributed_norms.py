@@ -1,0 +1,90 @@
+"""Goldens of normalizations in two steps, of tensors that lie in shards on the cores of a chip.
+
+ttnn's own goldens are those of interleaved tensors, whose statistics are sums; the sharded programs
+give means, each in the first column of a tile: of x, where it is asked for, and of x squared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttci.devices.ttnn.goldens.registry import register_golden
+
+_TILE = 32
+_SHARDED = "LayerNormShardedMultiCoreProgramConfig"
+
+
+def _is_sharded(program_config: Any) -> bool:
+    return type(program_config).__name__ == _SHARDED
+
+
+@register_golden("ttnn.layer_norm_pre_all_gather")
+def _layer_norm_statistics(
+    x: Tensor, *, residual_input_tensor: Tensor | None = None, program_config: Any = None, **_: Any
+) -> Any:
+    if not _is_sharded(program_config):
+        return NotImplemented
+    x = x if residual_input_tensor is None else x + residual_input_tensor
+    return torch.cat([_column(x.mean(-1)), _column(x.square().mean(-1))], dim=-1)
+
+
+@register_golden("ttnn.rms_norm_pre_all_gather")
+def _rms_norm_statistics(
+    x: Tensor, *, residual_input_tensor: Tensor | None = None, program_config: Any = None, **_: Any
+) -> Any:
+    if not _is_sharded(program_config):
+        return NotImplemented
+    x = x if residual_input_tensor is None else x + residual_input_tensor
+    return _column(x.square().mean(-1))
+
+
+@register_golden("ttnn.layer_norm_post_all_gather")
+def _layer_norm(
+    x: Tensor,
+    stats: Tensor,
+    *,
+    epsilon: float = 1e-12,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    program_config: Any = None,
+    **_: Any,
+) -> Any:
+    if not _is_sharded(program_config):
+        return NotImplemented
+    mean = stats[..., :: 2 * _TILE].mean(-1, keepdim=True)  # over the chips
+    of_square = stats[..., _TILE :: 2 * _TILE].mean(-1, keepdim=True)
+    normed = (x - mean) * torch.rsqrt(of_square - mean.square() + epsilon)
+    return _scaled(normed, weight, bias)
+
+
+@register_golden("ttnn.rms_norm_post_all_gather")
+def _rms_norm(
+    x: Tensor,
+    stats: Tensor,
+    *,
+    epsilon: float = 1e-12,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    program_config: Any = None,
+    **_: Any,
+) -> Any:
+    if not _is_sharded(program_config):
+        return NotImplemented
+    of_square = stats[..., ::_TILE].mean(-1, keepdim=True)  # over the chips
+    return _scaled(x * torch.rsqrt(of_square + epsilon), weight, bias)
+
+
+def _column(values: Tensor) -> Tensor:
+    """The first column of a tile, whose others are undefined."""
+    tile = torch.full((*values.shape, _TILE), torch.nan)
+    tile[..., 0] = values
+    return tile
+
+
+def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    width = x.shape[-1]
+    x = x if weight is None else x * weight.reshape(-1)[:width]
+    return x if bias is None else x + bias.reshape(-1)[:width]
