@@ -101,5 +101,9 @@ MISTAKES: dict[str, Callable[[LanguageModel], LanguageModel]] = {
 
 def language_model_test(name: str, module: Any, reference: Any = None, **options: Any) -> ModuleTest:
     """A prompt of 32 tokens, and as many decode steps."""
-    given = {"prompt_tokens": 32, "decode_tokens": 32, "performance_targets": ACCURATE} | options
+    given: dict[str, Any] = {
+        "prompt_tokens": 32,
+        "decode_tokens": 32,
+        "performance_targets": ACCURATE,
+    } | options
     return ModuleTest(name, kind="language-model", module=module, reference=reference, **given)
