@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ttci.modules.language_model import LanguageModel, LanguageModelConfig
 from ttci.testing import ModuleTest
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 512,
     "hidden_size": 256,
     "intermediate_size": 512,
@@ -22,7 +22,7 @@ SIZES = {
     "head_dim": 32,
     "tie_word_embeddings": True,
 }
-LLAMA_ROPE = {
+LLAMA_ROPE: dict[str, Any] = {
     "rope_type": "llama3",
     "rope_theta": 10000.0,
     "factor": 8.0,
@@ -62,7 +62,7 @@ def ours(theirs: Any) -> LanguageModel:
 
 def without_rope_scaling(model: LanguageModel) -> LanguageModel:
     for layer in model.layers:
-        layer.attention.rope_scaling = None  # type: ignore[union-attr,assignment]
+        layer.attention.rope_scaling = None  # type: ignore[union-attr]
     return model
 
 
@@ -101,5 +101,9 @@ MISTAKES: dict[str, Callable[[LanguageModel], LanguageModel]] = {
 
 def language_model_test(name: str, module: Any, reference: Any = None, **options: Any) -> ModuleTest:
     """A prompt of 32 tokens, and as many decode steps."""
-    given = {"prompt_tokens": 32, "decode_tokens": 32, "performance_targets": ACCURATE} | options
+    given: dict[str, Any] = {
+        "prompt_tokens": 32,
+        "decode_tokens": 32,
+        "performance_targets": ACCURATE,
+    } | options
     return ModuleTest(name, kind="language-model", module=module, reference=reference, **given)

@@ -20,6 +20,12 @@ pytest.importorskip("transformers")
 FAMILIES = ("llama", "qwen3")
 
 
+@pytest.fixture(autouse=True)
+def _no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the CPU computes in float32."""
+    monkeypatch.chdir(tmp_path)
+
+
 def results(*tests: ModuleTest) -> dict[str, Result]:
     class Model:
         def get_module_tests(self) -> list[ModuleTest]:

@@ -20,7 +20,7 @@ from ttci.checks.rounding import Roughness, Rounding
 from ttci.devices.conversion import runnable
 from ttci.devices.protocol import Device, KnowsLimits, RunsUsersCode
 from ttci.modules.decode import DecodeStep
-from ttci.modules.teacher_forcing import OnePass, PrefillAndDecode, prompt_of, with_layers
+from ttci.modules.teacher_forcing import OnePass, PrefillAndDecode, with_layers
 from ttci.results import Limit
 from ttci.tensors import map_tensors, tensors_in
 from ttci.testing.config import PASS_TOKENS, ModuleTest, Shape
@@ -258,13 +258,6 @@ class PreparedTest:
         """A language model's first token, begun when it returns."""
         inputs = self.device_inputs
         return self._forward(Inputs(inputs.positional, {**inputs.keyword, "only_prompt": True}))
-
-    @property
-    def decode_steps(self) -> int:
-        """How many a language model makes; 0 of another test."""
-        if not self.test.is_language_model:
-            return 0
-        return self.shape[1] - prompt_of(self.shape[1], self.prompt_tokens)
 
     def _forward(self, inputs: Inputs) -> Any:
         with torch.no_grad():

@@ -10,6 +10,7 @@ from ttci.checks.correctness import Observed
 from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
 from ttci.checks.performance import Timing, measure
+from ttci.modules.teacher_forcing import prompt_of
 from ttci.testing.config import Shape
 from ttci.testing.gradient_problem import GradientProblem
 from ttci.testing.prepared import PreparedTest
@@ -82,7 +83,10 @@ class TestSubject:
     @property
     def decode_steps(self) -> int:
         """Of a language model, behind its prompt; 0 of another test."""
-        return self.prepared.decode_steps
+        if not self.is_language_model:
+            return 0
+        tokens = self.prepared.shape[1]
+        return tokens - prompt_of(tokens, self.prepared.prompt_tokens)
 
     def time_prompt(self) -> Timing:
         """The rounds of a language model's prompt, by ttci's own timer: pytest-benchmark's times one call."""
