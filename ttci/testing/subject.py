@@ -11,6 +11,7 @@ from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
 from ttci.checks.performance import Timing
 from ttci.testing.config import Shape
+from ttci.testing.diagnosis import diagnosis_of
 from ttci.testing.gradient_problem import GradientProblem
 from ttci.testing.prepared import PreparedTest
 
@@ -60,6 +61,10 @@ class TestSubject:
     def observe(self) -> Observed:
         """Two forward passes on the device, with their inputs and the float32 references."""
         return self.prepared.observe()
+
+    def diagnosis(self, observed: Observed) -> tuple[str, ...]:
+        """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
+        return diagnosis_of(self.prepared, observed, self.tolerance)
 
     def differentiable(self) -> GradientProblem:
         """The module on as few tokens as it takes.
