@@ -22,7 +22,7 @@ LIGHT = (
     *("history", "drift", "targets", "report", "export", "runner"),
     *("setup", "action"),
 )
-HEAVY = ("tensors", "checks", "devices", "modules", "operations", "testing", "compare")
+HEAVY = ("tensors", "checks", "diagnosis", "devices", "modules", "operations", "testing", "compare")
 EDGES = ("tests", "plugin", "cli", "nox", "__main__")
 ORDER = (*LIGHT, *HEAVY, *EDGES)
 # Which edge may import which: each is the way in to the next.

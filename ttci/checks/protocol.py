@@ -71,6 +71,9 @@ class Subject(Protocol):
     def observe(self) -> Observed:
         """Two forward passes on the device, with their inputs and the float32 references."""
 
+    def diagnosis(self, observed: Observed) -> tuple[str, ...]:
+        """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
+
     def differentiable(self) -> DifferentiableModule:
         """The module on as few tokens as it takes.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from itertools import zip_longest
 from typing import Any, cast
@@ -150,9 +151,9 @@ class PreparedTest:
     def _run_reference(self, shape: Shape) -> Sequence[Tensor]:
         inputs = self._inputs_at(shape).map(torch.clone)
         with torch.no_grad():
-            return [_dense(tensor).clone() for tensor in tensors_in(inputs.call(self._reference()))]
+            return [_dense(tensor).clone() for tensor in tensors_in(inputs.call(self.reference()))]
 
-    def _reference(self) -> Any:
+    def reference(self) -> Any:
         """What computes the expected outputs, in float32."""
         given = self.test.reference
         if self.test.is_language_model:
@@ -169,16 +170,21 @@ class PreparedTest:
         if device.dtype_name == "float32":
             return None
         precision = Precision(getattr(torch, device.dtype_name), device.weight_dtype_name)
-        return RoundedReferences(precision, partial(self._rounded_reference, precision))
+        return RoundedReferences(precision, partial(self.rounded_reference, precision))
 
-    def _rounded_reference(self, precision: Precision, roughness: Roughness) -> list[Tensor] | None:
-        """Of one pass; None where the reference does not run so."""
+    def rounded_reference(
+        self,
+        precision: Precision,
+        roughness: Roughness,
+        within: AbstractContextManager[object] | None = None,
+    ) -> list[Tensor] | None:
+        """Of one pass, called `within` that; None where the reference does not run so."""
         try:
-            reference = self._reference()
+            reference = self.reference()
             buffers = reference.buffers() if isinstance(reference, nn.Module) else ()
             rounding = Rounding(precision, roughness, buffers)
             inputs = self._rounded_inputs(rounding)
-            with torch.no_grad(), torch.random.fork_rng(devices=[]), rounding:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]), rounding, within or nullcontext():
                 return [_dense(tensor) for tensor in tensors_in(inputs.call(reference))]
         except Exception:  # noqa: BLE001  # the user's reference may refuse anything; it ran without
             return None
@@ -215,7 +221,8 @@ class PreparedTest:
         place = getattr(self.run_on_device, "to_device", self.device.to_device)  # its own way, if it has one
         return Inputs(place(fresh.positional), place(fresh.keyword))
 
-    def _read(self, value: Any) -> list[Tensor]:
+    def read(self, value: Any) -> list[Tensor]:
+        """The tensors in a value of the device's, on the host."""
         return [_dense(tensor) for tensor in tensors_in(self.device.to_host(value))]
 
     def release(self) -> None:
@@ -259,6 +266,10 @@ class PreparedTest:
         inputs = self.device_inputs
         return self._forward(Inputs(inputs.positional, {**inputs.keyword, "only_prompt": True}))
 
+    def forward_anew(self) -> Any:
+        """One forward pass on inputs that no other has had."""
+        return self._forward(self._put_on_device())
+
     def _forward(self, inputs: Inputs) -> Any:
         with torch.no_grad():
             output = inputs.call(self.run_on_device)
@@ -269,7 +280,7 @@ class PreparedTest:
         """Of a forward pass, on the host."""
         output = self._forward(inputs)
         self.device.synchronize()
-        return self._read(output)
+        return self.read(output)
 
     def peak_memory(self) -> PeakMemory:
         """Of a forward pass; what was made ready is forgotten, as its values may not be known."""
@@ -302,11 +313,11 @@ class PreparedTest:
         references = self.references
         used = self._put_on_device()
         # Copied at once: a call may change its inputs, and an output may be an input or a buffer.
-        before = [tensor.clone() for tensor in self._read([used.positional, used.keyword])]
+        before = [tensor.clone() for tensor in self.read([used.positional, used.keyword])]
         outputs = [tensor.clone() for tensor in self._outputs(used)]
         second_outputs = self._outputs(self._put_on_device())
         freed = self._are_freed(used)  # what holds nothing was not changed either
-        after = before if freed else self._read([used.positional, used.keyword])
+        after = before if freed else self.read([used.positional, used.keyword])
         return Observed(outputs, second_outputs, references, before, after)
 
     def gradient_problem(self) -> GradientProblem:

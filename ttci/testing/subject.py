@@ -12,6 +12,7 @@ from ttci.checks.memory import PeakMemory
 from ttci.checks.performance import Timing, measure
 from ttci.modules.teacher_forcing import prompt_of
 from ttci.testing.config import Shape
+from ttci.testing.diagnosis import diagnosis_of
 from ttci.testing.gradient_problem import GradientProblem
 from ttci.testing.prepared import PreparedTest
 
@@ -66,6 +67,10 @@ class TestSubject:
     def observe(self) -> Observed:
         """Two forward passes on the device, with their inputs and the float32 references."""
         return self.prepared.observe()
+
+    def diagnosis(self, observed: Observed) -> tuple[str, ...]:
+        """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
+        return diagnosis_of(self.prepared, observed, self.tolerance)
 
     def differentiable(self) -> GradientProblem:
         """The module on as few tokens as it takes.

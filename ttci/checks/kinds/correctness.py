@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ttci.checks.protocol import Capability, Check, Findings, Subject
 
 
@@ -14,17 +16,19 @@ class Correctness(Check):
     by_tolerance = True
 
     def findings(self, subject: Subject) -> Findings:
-        """Judge the outputs of two forward passes."""
+        """Judge the outputs of two forward passes; where they are wrong, say which mistake explains it."""
         from ttci.checks.correctness import check_correctness
         from ttci.checks.logits import check_logits
 
         observed = subject.observe()
         if subject.is_language_model:
             return check_logits(observed, subject.tolerance)
-        return check_correctness(
+        findings = check_correctness(
             observed,
             subject.tolerance,
             subject.expected_shape,
             exact=subject.dtype_name == "float32",
             rounded=subject.rounded_references,
         )
+        diagnosis = subject.diagnosis(observed) if findings.problems else ()
+        return replace(findings, problems=(*findings.problems, *diagnosis))

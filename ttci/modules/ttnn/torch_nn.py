@@ -74,16 +74,24 @@ def _lower_flatten(module: nn.Flatten, target: LoweringTarget) -> Any:
     return flatten
 
 
-@register_lowering(nn.Sequential)
-def _lower_sequential(module: nn.Sequential, target: LoweringTarget) -> Any:
-    steps = [target.lower(step) for step in module]
+class TtnnSequential:
+    """Steps one after another, each an attribute of the name that it has in the module."""
 
-    def run(x: Any) -> Any:
-        for step in steps:
-            x = step(x)
+    def __init__(self, module: nn.Sequential, target: LoweringTarget) -> None:
+        self._names = [name for name, _ in module.named_children()]
+        for name, step in module.named_children():
+            setattr(self, name, target.lower(step))
+
+    def __call__(self, x: Any) -> Any:
+        """What the last step gives."""
+        for name in self._names:
+            x = getattr(self, name)(x)
         return x
 
-    return run
+
+@register_lowering(nn.Sequential)
+def _lower_sequential(module: nn.Sequential, target: LoweringTarget) -> TtnnSequential:
+    return TtnnSequential(module, target)
 
 
 def _check_one_dimension(module: nn.Module, shape: tuple[int, ...]) -> None:
