@@ -67,6 +67,8 @@ def tests_quick(session: nox.Session) -> None:
 def tests_on_ttnn(session: nox.Session) -> None:
     """Test ttci on real ttnn with mock boards: [-- PYTEST ARGS]."""
     python = pair_python(session, *ON_TTNN)
+    needed = nox.project.dependency_groups(PYPROJECT, "on-ttnn")
+    session.run(python, "-m", "pip", "install", "--quiet", *needed, external=True)
     # A file's tests share a board that was opened once, and what a process found.
     options = ("-n", "auto", "--dist", "loadfile", "--durations=20", *session.posargs)
     session.run(python, "-m", "pytest", TESTS_ON_TTNN, *options, env=TEST_ENVIRONMENT, external=True)

@@ -81,7 +81,7 @@ def run(checkout: Path, board: str, most: int, workers: int, paths: Iterable[str
             *("--max-worker-restart=1000", "--continue-on-collection-errors", f"--junit-xml={junit}", *paths),
         ]
         environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join((str(checkout), str(Path(__file__).parent))),
+            "PYTHONPATH": os.pathsep.join([str(checkout), str(Path(__file__).parent), *_python_path()]),
             "OMP_NUM_THREADS": "1",
             "CI": "",  # upstream's conftest renames the report where it is true
         }
@@ -91,6 +91,11 @@ def run(checkout: Path, board: str, most: int, workers: int, paths: Iterable[str
         if not junit.exists():
             sys.exit(f"{ran.stderr}\npytest ended with {ran.returncode} before it wrote a report")
         return [case for suite in JUnitXml.fromfile(str(junit)) for case in suite]
+
+
+def _python_path() -> list[str]:
+    """Where the caller has Python look first."""
+    return [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def folder_of(case: TestCase) -> str:

@@ -9,8 +9,6 @@ from one_process import printed_by  # type: ignore[import-not-found]  # beside t
 
 from tests.language_models import MISTAKES
 
-pytest.importorskip("transformers")
-
 
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
 @pytest.mark.parametrize("board", ["n150", "t3k"])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import math
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +17,7 @@ from torch import Tensor
 from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory, Usage
 from ttci.devices.conversion import within_range
-from ttci.devices.protocol import Call, NotSteadyError
+from ttci.devices.protocol import Call
 from ttci.devices.ttnn.allocated import Allocated, Place, bytes_of, tensors_on_device
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
@@ -28,6 +26,7 @@ from ttci.devices.ttnn.memory import alive_after, captured, peak_bytes, sentence
 from ttci.devices.ttnn.numbers import DeallocatedError, GoldenError
 from ttci.devices.ttnn.releases import notice_of_changes
 from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn, opened_mesh
+from ttci.devices.ttnn.timing import timed
 from ttci.devices.ttnn.work import work_of
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TtnnDeviceEntry
@@ -53,7 +52,6 @@ _TARGETS = {
     "mock": _Target(Fidelity.MODELLED, _NUMBERS_AND_MEMORY | {Capability.LIMIT}, follows_goldens=True),
 }
 _ALWAYS = {"TT_METAL_LOGGER_LEVEL": "fatal"}
-_MOST_WARM_UPS = 10
 _TRACE_REGION_BYTES = 64 << 20
 
 
@@ -209,54 +207,9 @@ class TtnnDevice:
         missing = what_is_missing(sentence)
         return f"{running} does not fit: {missing}" if missing else f"{running} is refused: {sentence}"
 
-    @contextmanager
-    def timed(self, call: Call) -> Iterator[Call]:
+    def timed(self, call: Call) -> AbstractContextManager[Call]:
         """`call` with every kernel compiled, or its trace; an error where one was compiled meanwhile."""
-        self._warm_up(call)
-        with ExitStack() as stack:
-            timed = self._replayed(call, stack) if self._traces else call
-            programs = self._mesh.num_program_cache_entries()
-
-            def finished() -> Any:
-                output = timed()
-                self.synchronize()
-                return output
-
-            yield finished
-        compiled = self._mesh.num_program_cache_entries() - programs
-        if compiled:
-            raise NotSteadyError(
-                f"{compiled} programs were compiled while the call was timed: it is not the same work each "
-                "time; let shapes and arguments of its operations not depend on how often it was called"
-            )
-
-    def _warm_up(self, call: Call) -> None:
-        """Call until no new program comes to the program cache, or the time for measuring is up.
-
-        The first call, which compiles, is not held against that time.
-        """
-        deadline = math.inf
-        for _ in range(_MOST_WARM_UPS):
-            programs = self._mesh.num_program_cache_entries()
-            call()
-            self.synchronize()
-            if self._mesh.num_program_cache_entries() == programs or time.monotonic() > deadline:
-                return
-            deadline = min(deadline, time.monotonic() + self.measure_seconds)
-
-    def _replayed(self, call: Call, stack: ExitStack) -> Call:
-        """The commands of `call`, recorded once: what the host takes to make them is left out."""
-        ttnn, mesh = self._ttnn, self._mesh
-        trace = ttnn.begin_trace_capture(mesh, cq_id=0)
-        output = call()
-        ttnn.end_trace_capture(mesh, trace, cq_id=0)
-        stack.callback(ttnn.release_trace, mesh, trace)
-
-        def replay() -> Any:
-            ttnn.execute_trace(mesh, trace, cq_id=0, blocking=False)
-            return output
-
-        return replay
+        return timed(self._ttnn, self._mesh, call, self.measure_seconds, with_trace=self._traces)
 
     def without_values(self) -> AbstractContextManager[None]:
         """On a mock board no golden is computed meanwhile."""
