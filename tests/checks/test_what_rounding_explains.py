@@ -88,16 +88,20 @@ def negate_part_of_one_token(y: Tensor) -> None:
     y[0, 40, 16:32] *= -1
 
 
-FAULTS: dict[Callable[[Tensor], None], str] = {
-    zero_last_token: "row (0, 511) is off by ",
-    set_one_element: "element (0, 77, 13) is off by 7.",
-    scale_last_column: "column 63 is off by 0.1",
-    zero_a_column: "column 20 is off by ",
-    zero_a_tile_row: "row (0, 9",
-    swap_two_tokens: "row (0, 20",
-    repeat_the_token_before: "row (0, 300) is off by ",
-    leak_padding_into_a_token: "row (0, 511) is off by 0.3",
-    negate_part_of_one_token: "row (0, 40) is off by ",
+# By fault, what the check says is off, and which mistake it says explains that.
+FAULTS: dict[Callable[[Tensor], None], tuple[str, str]] = {
+    zero_last_token: ("row (0, 511) is off by ", "only row 511 is wrong, all 0"),
+    set_one_element: ("element (0, 77, 13) is off by 7.", "only column 13 of row 77 is wrong"),
+    scale_last_column: ("column 63 is off by 0.1", "only column 63 is wrong, scaled by 1.2"),
+    zero_a_column: ("column 20 is off by ", "only column 20 is wrong, all 0"),
+    zero_a_tile_row: ("row (0, 9", "only rows 96 to 97 are wrong, all 0"),
+    swap_two_tokens: ("row (0, 20", "the output agrees with the reference once rows 200 and 201 are swapped"),
+    repeat_the_token_before: (
+        "row (0, 300) is off by ",
+        "only row 300 is wrong, holding what belongs in row 299",
+    ),
+    leak_padding_into_a_token: ("row (0, 511) is off by 0.3", "only row 511 is wrong, 0.3 too large"),
+    negate_part_of_one_token: ("row (0, 40) is off by ", "only row 40 is wrong"),
 }
 
 
@@ -105,9 +109,11 @@ FAULTS: dict[Callable[[Tensor], None], str] = {
 def test_a_fault_too_small_for_the_correlation_fails_with_its_place(fault: Callable[[Tensor], None]) -> None:
     result = judged(Calls(changed(fault)), torch.sin)
     assert result.outcome is Outcome.FAILED
-    problem = result.message.splitlines()[-1]
-    assert problem.startswith(FAULTS[fault])
+    *_, problem, diagnosis = result.message.splitlines()
+    off, explained = FAULTS[fault]
+    assert problem.startswith(off)
     assert "the rounding of bfloat16 explains" in problem
+    assert diagnosis.startswith(explained)
 
 
 def test_the_same_without_a_fault_passes() -> None:
