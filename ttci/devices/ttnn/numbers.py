@@ -20,6 +20,7 @@ from ttci.devices.ttnn.padding import UNDEFINED_PADDING, with_padding
 from ttci.errors import TtciError
 
 Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
+Place = tuple[int, tuple[Any, ...]]  # a buffer, and of a piece of a tensor the chips that it is of
 
 
 class GoldenError(TtciError):
@@ -38,7 +39,7 @@ class DeallocatedError(GoldenError, RuntimeError):
 class _Entry:
     shards: Shards
     dtype: Any
-    buffer: int | None  # the device buffer it lies in, which views of it share; None on the host
+    place: Place | None  # where it lies, which views of it share; None on the host
     mesh_shape: tuple[int, ...]  # of the mesh whose chips hold the shards
     mesh_id: int | None  # of the open mesh that it lies on; None on the host
     stored_at: int
@@ -54,9 +55,8 @@ class Numbers:
         self.plain_to_torch: Callable[..., Tensor] = ttnn.Tensor.to_torch  # before a Follower replaces it
         self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._entries: dict[int, _Entry] = {}
-        self._in_buffer: defaultdict[int, set[int]] = defaultdict(
-            set
-        )  # ids of tensors that lie, or lay, there
+        # By buffer, the ids of tensors that lie, or lay, there.
+        self._in_buffer: defaultdict[int, set[int]] = defaultdict(set)
         self._closed: set[int] = set()  # ids of tensors that lay on a mesh that is closed
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
@@ -110,21 +110,20 @@ class Numbers:
             padding: what lies behind its numbers; ttnn's conversion on the host makes it zero.
         """
         self.clock += 1
-        buffer, mesh_id = self._buffer(tensor), None
-        if buffer is not None:
+        place, mesh_id = self._place(tensor), None
+        if place is not None:
             mesh, chips = tensor.device(), len(tensor.device_coords())
             mesh_shape, mesh_id = tuple(mesh.shape), mesh.id()
             if len(shards) == 1:
                 shards = shards * chips
             if chips != math.prod(mesh_shape):  # a piece of a tensor
                 mesh_shape = (chips,)
+            self._change_views(place, shards, tensor.dtype, was_known=tensor in self)
+            self._in_buffer[place[0]].add(tensor.tensor_id)
         elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
             mesh_shape = (len(shards),)
-        if buffer is not None:
-            self._change_views(buffer, shards, tensor.dtype, was_known=tensor in self)
-            self._in_buffer[buffer].add(tensor.tensor_id)
         self._entries[tensor.tensor_id] = _Entry(
-            shards, tensor.dtype, buffer, mesh_shape, mesh_id, self.clock, prepared, padding
+            shards, tensor.dtype, place, mesh_shape, mesh_id, self.clock, prepared, padding
         )
 
     def is_prepared(self, tensor: Any) -> bool:
@@ -203,8 +202,8 @@ class Numbers:
 
     def share_memory(self, one: Any, other: Any) -> bool:
         """Whether two tensors lie in the same memory of a board."""
-        buffer = self._buffer(one)
-        return buffer is not None and buffer == self._buffer(other)
+        place = self._place(one)
+        return place is not None and place == self._place(other)
 
     def forget(self, tensor: Any) -> None:
         """`tensor` was deallocated, or it is not known what it holds now."""
@@ -274,26 +273,27 @@ class Numbers:
         """
         return self.plain_to_torch(host).to(torch.float32, copy=True)
 
-    def _buffer(self, tensor: Any) -> int | None:
+    def _place(self, tensor: Any) -> Place | None:
         if not self._ttnn.is_tensor_storage_on_device(tensor):
             return None
-        identity: int = tensor.buffer_unique_id()
-        return identity
+        chips = tensor.device_coords()
+        of_all = len(chips) == math.prod(tensor.device().shape)
+        return tensor.buffer_unique_id(), () if of_all else tuple(map(tuple, chips))
 
-    def _change_views(self, buffer: int, shards: Shards, dtype: Any, *, was_known: bool) -> None:
+    def _change_views(self, place: Place, shards: Shards, dtype: Any, *, was_known: bool) -> None:
         """What lies in the memory that a tensor is stored in changes with it.
 
         One that was not known may be a result that an operation put where its input was, or a view.
         """
-        for key in list(self._in_buffer[buffer]):
+        for key in list(self._in_buffer[place[0]]):
             entry = self._entries.get(key)
-            if entry is None or entry.buffer != buffer:
-                self._in_buffer[buffer].discard(key)
-            elif entry.dtype == dtype and _sizes(entry.shards) == _sizes(shards):
+            if entry is None or entry.place is None or entry.place[0] != place[0]:
+                self._in_buffer[place[0]].discard(key)
+            elif entry.place == place and entry.dtype == dtype and _sizes(entry.shards) == _sizes(shards):
                 reshaped = {id(shard): shard.reshape(entry.shards[0].shape) for shard in shards}
                 entry.shards = [reshaped[id(shard)] for shard in shards]
-            elif was_known:
-                del self._entries[key]  # a part of it, or other numbers of the same bits
+            elif was_known and (entry.place == place or () in (entry.place[1], place[1])):
+                del self._entries[key]  # a part of it, the whole, or other numbers of the same bits
 
 
 def _sizes(shards: Shards) -> list[int]:

@@ -105,7 +105,10 @@ def _note_users(name: str, golden: Golden) -> None:
 
 
 def register_collective(*names: str) -> Callable[[GoldenType], GoldenType]:
-    """Register a function of the shards of one group of chips, which gives theirs."""
+    """Register a function of the shards of one group of chips, which gives theirs.
+
+    Of an operation that gives several tensors, it gives a tuple for each chip.
+    """
 
     def register(golden: GoldenType) -> GoldenType:
         def of_all_groups(
@@ -114,8 +117,8 @@ def register_collective(*names: str) -> Callable[[GoldenType], GoldenType]:
             *args: Any,
             cluster_axis: int | None = None,
             **kwargs: Any,
-        ) -> list[Tensor]:
-            results = list(shards)
+        ) -> list[Any]:
+            results: list[Any] = list(shards)
             for group in _groups(mesh_shape, cluster_axis):
                 given = golden([shards[chip] for chip in group], *args, **kwargs)
                 for chip, result in zip(group, given, strict=True):
