@@ -6,7 +6,7 @@ from ttci.catalog.metrics import METRICS, WITH_TARGETS
 from ttci.catalog.units import BYTES_PER, is_of_time, is_time, time_factor
 from ttci.checks.memory import PeakMemory, Usage, check_memory
 from ttci.checks.outcome import measured
-from ttci.checks.performance import Timing, check_performance
+from ttci.checks.performance import Timing, check_language_model, check_performance
 from ttci.manifest.schema import HistoryEntry, SmallestChanges
 from ttci.manifest.target_entries import TargetOfMore, TestTargets
 
@@ -35,7 +35,9 @@ def test_metric_has_its_own_smallest_change_unless_one_is_written(monkeypatch: p
 
 def test_checks_measure_what_the_table_says_they_do() -> None:
     memory = check_memory(PeakMemory(1, Usage(1, 2), Usage(1, 2))).measurements
-    performance = check_performance(Timing((0.001,)), is_decode_step=True).measurements
+    timing = Timing((0.001,))
+    step = check_performance(timing, is_decode_step=True).measurements
+    performance = (*step, *check_language_model(timing, timing, decode_steps=1).measurements)
     for check, measurements in (("memory", memory), ("performance", performance)):
         of_check = {name for name, metric in METRICS.items() if metric.check == check}
         assert {measurement.name for measurement in measurements} == of_check
