@@ -321,3 +321,17 @@ def test_tensor_of_a_closed_board_gives_nothing(tmp_path: Path) -> None:
     told = [line for line in ran.stdout.splitlines() if line.startswith(("gives", "refused"))]
     assert len(told) == 4, ran.stdout + ran.stderr
     assert all("lay on a mesh that is closed" in line for line in told), told
+
+
+def test_an_operation_of_ttnns_that_reads_inside_itself_reads_the_numbers(n150: Board, x: Tensor) -> None:
+    assert n150.ttnn.pearson_correlation_coefficient(x, n150.put(x)) > 0.9999
+    assert n150.ttnn.pearson_correlation_coefficient(x, n150.put(-x)) < -0.9999
+
+
+def test_an_operation_of_the_users_that_reads_inside_itself_is_named(n150: Board, x: Tensor) -> None:
+    @n150.ttnn.register_python_operation(name="ttnn.largest_of_two")  # type: ignore[untyped-decorator]
+    def largest_of_two(a: Any, b: Any) -> float:
+        return max(float(n150.ttnn.to_torch(tensor).max()) for tensor in (a, b))
+
+    with pytest.raises(GoldenError, match=r"ttnn\.largest_of_two reads a tensor inside itself"):
+        largest_of_two(n150.put(x), n150.put(x))

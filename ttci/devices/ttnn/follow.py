@@ -23,7 +23,7 @@ from ttci.devices.ttnn.prepared import CONVOLUTIONS, MOVES, PreparedWeights
 from ttci.tensors import tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
-_READS = ("ttnn.to_torch", "ttnn.from_device")
+_READS = ("ttnn.to_torch", "ttnn.from_device", "ttnn.pearson_correlation_coefficient")
 _DEADLY = ("ttnn.point_to_point",)  # ttnn 0.81.1 dies of a segmentation fault, without any follower too
 
 
@@ -79,7 +79,7 @@ class Follower:
         shapes = [tuple(tensor.shape) for tensor in self._leaves.tensors_in([args, list(kwargs.values())])]
         self.running = f"{name} of {', '.join(map(str, shapes))}" if shapes else name
         self._started = self.numbers.clock
-        self._methods.being_read = None
+        self._methods.being_read = self._methods.reads_unseen = None
         if name in _DEADLY:
             raise GoldenError(
                 f"{name} ends the process on a mock board, within ttnn; it can run on silicon only"
@@ -90,7 +90,9 @@ class Follower:
         if name != "ttnn.deallocate":
             self._check_allocated(call)
         if name in _READS:
-            self._methods.being_read = args[0] if args else kwargs["tensor"]
+            self._methods.being_read = next(iter(call.inputs), None)
+        elif any(map(self._ttnn.is_tensor_storage_on_device, call.inputs)):
+            self._methods.reads_unseen = name
 
     def _check_allocated(self, call: OperationCall) -> None:
         """Some operations of ttnn die of a segmentation fault, given a deallocated tensor."""

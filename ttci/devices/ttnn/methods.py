@@ -25,12 +25,15 @@ class FollowedMethods:
     Attributes:
         being_read: the device tensor that the running ``ttnn.to_torch`` was given. Inside,
             it makes a host tensor that nothing follows, and reads that.
+        reads_unseen: the running operation, if it was given device tensors: what it reads inside may be
+            the zeros of a mock board.
     """
 
     def __init__(self, ttnn: Any, numbers: Numbers) -> None:
         self._ttnn = ttnn
         self._numbers = numbers
         self.being_read: Any = None
+        self.reads_unseen: str | None = None
         self._active = False
         self._stack = ExitStack()
 
@@ -113,8 +116,12 @@ class FollowedMethods:
         """A method that gives a tensor's numbers; of the device tensor that is being read, if any."""
 
         def method(tensor: Any, mesh_composer: Any = None) -> Any:
-            if tensor not in self._numbers and self._inside_operation and self.being_read is not None:
-                tensor = self.being_read
+            if tensor not in self._numbers and self._inside_operation:
+                if self.being_read is not None:
+                    tensor = self.being_read
+                elif self.reads_unseen is not None:
+                    what = "reads a tensor inside itself, which a mock board does not follow"
+                    raise GoldenError(f"{self.reads_unseen} {what}; give it what ttnn.to_torch gives")
             return _READERS[name](self._composed(tensor, mesh_composer))
 
         return method
