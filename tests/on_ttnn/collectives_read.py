@@ -43,6 +43,9 @@ def main(board: str, rows: int, columns: int) -> None:
         along = {"cluster_axis": 1}
         for name, topology in (("line", ttnn.Topology.Linear), ("ring", ttnn.Topology.Ring)):
             found[f"all_gather {name}"] = held(ttnn, ttnn.all_gather(x, dim=3, topology=topology, **along))
+        tall = ttnn.repeat(x, (1, 1, columns, 1))
+        exchanged = ttnn.experimental.all_to_all_async_generic(tall, in_dim=3, out_dim=2, **along)
+        found["all_to_all"] = held(ttnn, exchanged)
         first = ttnn.MeshCoordinate(0, 0)
         found["broadcast"] = held(ttnn, ttnn.broadcast(x, first, **along))
         found["all_broadcast"] = [held(ttnn, each) for each in ttnn.all_broadcast(x, **along)]

@@ -15,6 +15,7 @@ def test_collectives_along_the_rows_of_a_mesh(board: str, rows: int, columns: in
     row_of = {chip: [chip // columns * columns + column for column in range(columns)] for chip in chips}
     for topology in ("line", "ring"):
         assert found[f"all_gather {topology}"] == [row_of[chip] for chip in chips]
+    assert found["all_to_all"] == [row_of[chip] for chip in chips]
     assert found["all_broadcast"] == [[[row_of[chip][column]] for chip in chips] for column in range(columns)]
     assert found["broadcast"] == [[0] if chip < columns else [chip] for chip in chips]
     assert found["point_to_point"].startswith("ttnn.point_to_point ends the process on a mock board")

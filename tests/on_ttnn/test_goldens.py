@@ -246,6 +246,11 @@ SHARDS = [torch.full((1, 2), float(chip)) for chip in range(4)]
         ("all_reduce", {"cluster_axis": 1}, [[1, 1], [1, 1], [5, 5], [5, 5]]),
         ("reduce_scatter", {"dim": 1, "cluster_axis": 0}, [[2], [4], [2], [4]]),
         ("mesh_partition", {"dim": 1, "cluster_axis": 1}, [[0], [1], [2], [3]]),
+        (
+            "experimental.all_to_all_async_generic",
+            {"in_dim": 1, "out_dim": 1, "cluster_axis": 1},
+            [[0, 1], [0, 1], [2, 3], [2, 3]],
+        ),
     ],
 )
 def test_collective(name: str, arguments: dict[str, int], expected: list[list[float]]) -> None:

@@ -69,3 +69,12 @@ def in_columns(n150: Board, value: Tensor, cores: int) -> Any:
     spec = ttnn.ShardSpec(grid, (value.shape[-2], value.shape[-1] // cores), ttnn.ShardOrientation.ROW_MAJOR)
     memory = ttnn.MemoryConfig(ttnn.TensorMemoryLayout.WIDTH_SHARDED, ttnn.BufferType.L1, spec)
     return ttnn.to_memory_config(n150.put(value), memory)
+
+
+def test_create_qkv_heads_of_falcon(n150: Board) -> None:
+    x = numbers(1, 1, 32, 73 * 64)
+    q, k, v = map(n150.read, n150.ttnn.experimental.nlp_create_qkv_heads_falcon7b(n150.put(x)))
+    heads = x.reshape(1, 32, 73, 64).transpose(1, 2)
+    assert torch.equal(q, heads[:, :71])
+    assert torch.equal(k, heads[:, 71:72])
+    assert torch.equal(v, heads[:, 72:])

@@ -37,6 +37,12 @@ def _attention(
     )
 
 
+@register_golden("ttnn.experimental.nlp_create_qkv_heads_falcon7b")
+def _create_qkv_heads_of_falcon(qkv: Tensor, **_: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """[B, 1, S, 4672] as 71 heads of queries and one each of keys and values, 64 wide."""
+    return _create_qkv_heads(qkv, num_heads=71, num_kv_heads=1, transpose_k_heads=False)
+
+
 @register_golden("ttnn.experimental.nlp_create_qkv_heads")
 def _create_qkv_heads(
     qkv: Tensor,

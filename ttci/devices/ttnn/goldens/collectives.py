@@ -36,6 +36,13 @@ def _all_gather_reversed(shards: list[Tensor], dim: int, *_: Any, **__: Any) -> 
     return [torch.cat(shards[::-1], dim=dim)] * len(shards)
 
 
+@register_collective("ttnn.experimental.all_to_all_async_generic")
+def _all_to_all(shards: list[Tensor], in_dim: int, out_dim: int, *_: Any, **__: Any) -> list[Tensor]:
+    """A tensor that was split along `in_dim` is split along `out_dim` instead."""
+    parts = [shard.chunk(len(shards), dim=out_dim) for shard in shards]
+    return [torch.cat(given, dim=in_dim) for given in zip(*parts, strict=True)]
+
+
 @register_collective("ttnn.all_broadcast")
 def _all_broadcast(shards: list[Tensor], *_: Any, **__: Any) -> list[tuple[Tensor, ...]]:
     return [tuple(shards)] * len(shards)
