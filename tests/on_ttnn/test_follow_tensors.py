@@ -335,3 +335,9 @@ def test_an_operation_of_the_users_that_reads_inside_itself_is_named(n150: Board
 
     with pytest.raises(GoldenError, match=r"ttnn\.largest_of_two reads a tensor inside itself"):
         largest_of_two(n150.put(x), n150.put(x))
+
+
+def test_an_output_tensor_that_is_the_input_too_is_read_before_it_is_filled(n150: Board, x: Tensor) -> None:
+    put = n150.put(x)
+    n150.ttnn.tanh(put, output_tensor=put)
+    assert torch.allclose(n150.read(put), x.tanh(), atol=0.01)

@@ -336,3 +336,17 @@ def test_golden_that_drops_a_dimension_of_size_one_gives_what_ttnn_has(n150: Boa
     counted = n150.ttnn.moreh_arange(0, 32, 1, n150.mesh, dtype=n150.ttnn.bfloat16)
     assert n150.read(counted).shape == tuple(counted.shape)
     assert n150.read(counted).flatten().tolist() == list(range(32))
+
+
+@pytest.mark.parametrize("reduce", ["add", "multiply"])
+def test_scatter_that_joins(n150: Board, reduce: str) -> None:
+    ttnn, x, src = n150.ttnn, numbers(2, 32), numbers(2, 32, seed=1)
+    index = torch.arange(32).flip(0).expand(2, 32) // 2
+    on_board = n150.put(index.int(), ttnn.int32, ttnn.ROW_MAJOR_LAYOUT)
+    given = [n150.put(value, layout=ttnn.ROW_MAJOR_LAYOUT) for value in (x, src)]
+    joined = n150.read(ttnn.scatter(given[0], 1, on_board, given[1], reduce=reduce))
+    join = {"add": torch.add, "multiply": torch.mul}[reduce]
+    expected = x.clone()
+    for place, number in zip(index[0].tolist(), src.T, strict=True):
+        expected[:, place] = join(expected[:, place], number)
+    assert near(joined, expected)

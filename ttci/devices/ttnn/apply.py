@@ -107,7 +107,8 @@ class Goldens:
             args, kwargs = _first_by_place(GOLDENS[call.name], args, kwargs)
             result = GOLDENS[call.name](*args, **kwargs)
         if result is NotImplemented and call.operation.golden_function is not None:
-            to_fill = {tensor.tensor_id for tensor in call.to_fill}
+            # But for one that is read too: an operation in place.
+            to_fill = {each.tensor_id for each in call.to_fill} - {each.tensor_id for each in call.inputs}
             result = self._of_ttnn(call, lambda t: _nothing(t) if t.tensor_id in to_fill else of(t))
         return result
 

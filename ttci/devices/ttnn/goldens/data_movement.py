@@ -132,3 +132,16 @@ def _slice(
         return NotImplemented
     steps = slice_step or [1] * x.ndim
     return x[tuple(map(slice, starts.flatten().tolist(), ends.flatten().tolist(), steps))]
+
+
+_JOINS = {"add": "sum", "multiply": "prod"}
+
+
+@register_golden("ttnn.scatter")
+def _scatter(
+    x: Tensor, dim: int, index: Tensor, src: Tensor, *_: Any, reduce: str | None = None, **__: Any
+) -> Any:
+    """Where numbers are joined with those that are there; ttnn's own golden is of the others."""
+    if reduce is None:
+        return NotImplemented
+    return x.scatter_reduce(dim, index.long(), src.to(x.dtype), _JOINS[reduce])
