@@ -48,7 +48,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CHECK",
         help=f"only this check: {', '.join(BUILT_IN)} (repeatable)",
     )
-    group.addoption("--run-json", type=Path, metavar="PATH", help="write the results to PATH")
     group.addoption(
         "--test-timeout",
         type=_seconds,
@@ -60,9 +59,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="BOARD",
         help="run any ttnn tests on a mock board (n150, t3k, ...), with goldens for numbers",
     )
+    _add_files(group)
     # ttci run's own: go on where a process ended; judge the identities that a file lists, and no others.
     group.addoption("--ttci-resume", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--ttci-only", type=Path, help=argparse.SUPPRESS)
+
+
+def _add_files(group: pytest.OptionGroup) -> None:
+    """Add the options that say where something is written."""
+    group.addoption("--run-json", type=Path, metavar="PATH", help="write the results to PATH")
+    group.addoption(
+        "--keep-tensors",
+        type=Path,
+        metavar="FOLDER",
+        help="keep inputs, outputs and references of failed correctness checks in FOLDER, as safetensors",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

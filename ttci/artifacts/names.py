@@ -5,6 +5,7 @@ from __future__ import annotations
 # Of a pair, in reports/<model>@<device>/.
 RUN, JUNIT, BENCHMARK, LOG, ENDED = "run.json", "junit.xml", "benchmark.json", "log.txt", "ended.json"
 PAIR_FILES = (RUN, JUNIT, BENCHMARK, LOG, ENDED)
+TENSORS = "tensors"  # the folder of those of failed checks, where they are kept
 PARTS = ("spread", "alone")  # folders of a pair with workers, while it runs
 AGAIN = "again"  # the folder of what is measured once more
 # Of many pairs: what was planned, beside their folders; and what a report says of them.

@@ -49,13 +49,21 @@ def _run_pairs(manifest: Manifest, jobs: Plan, options: Namespace) -> list[ExitC
     settings = {job.pair: _settings(manifest, job, options) for job in jobs.here}
     pytest_args = [*(["-vv"] if options.verbose else []), *options.pytest_args]
     codes = [
-        _run_or_take(Wanted(manifest, pair, pytest_args, own.python), own, options)
+        _run_or_take(Wanted(manifest, pair, [*pytest_args, *_kept(pair, options)], own.python), own, options)
         for pair, own in settings.items()
     ]
     if confirming:
         for pair, own in settings.items():
             confirming.confirm(manifest, pair, options.report_dir, own)
     return codes
+
+
+def _kept(pair: Pair, options: Namespace) -> list[str]:
+    """The argument of pytest that has it keep tensors in the folder of a pair."""
+    from ttci.artifacts.names import TENSORS
+
+    folder = (options.report_dir / str(pair) / TENSORS).resolve()
+    return [f"--keep-tensors={folder}"] if options.keep_tensors else []
 
 
 def _run_or_take(wanted: Wanted, settings: RunnerSettings, options: Namespace) -> ExitCode:

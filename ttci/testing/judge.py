@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ttci.catalog.checks import check_class, needs_timer
@@ -34,6 +35,7 @@ class Case:
     prepared: PreparedTest
     targets: BoundTargets
     model_code: Callable[[], AbstractContextManager[None]] = nullcontext  # entered while its code runs
+    keep_in: Path | None = None  # the folder for the tensors of a wrong output
 
     @property
     def check(self) -> str:
@@ -72,7 +74,7 @@ def _judged(case: Case, timer: Timer) -> Result:
         return unavailable(case, f"{case.prepared.device.name} has no {needed.name.lower()}", start)
     try:
         with case.model_code():
-            findings = check.findings(TestSubject(case.prepared, case.tolerance, timer))
+            findings = check.findings(TestSubject(case.prepared, case.tolerance, timer, case.keep_in))
     except (NoImplementationError, NotJudgedError) as error:
         return unavailable(case, text_of(error), start)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything

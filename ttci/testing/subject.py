@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ttci.checks.correctness import Observed
@@ -14,6 +15,7 @@ from ttci.modules.teacher_forcing import prompt_of
 from ttci.testing.config import Shape
 from ttci.testing.diagnosis import diagnosis_of
 from ttci.testing.gradient_problem import GradientProblem
+from ttci.testing.kept_tensors import keep
 from ttci.testing.prepared import PreparedTest
 
 Timer = Callable[[Callable[[], object]], Timing]
@@ -26,6 +28,7 @@ class TestSubject:
     Attributes:
         tolerance: of the output's correlation with the reference.
         timer: of a call that is warm.
+        keep_in: the folder for the tensors of a wrong output; None where they are not kept.
     """
 
     __test__ = False
@@ -33,6 +36,7 @@ class TestSubject:
     prepared: PreparedTest
     tolerance: float
     timer: Timer
+    keep_in: Path | None = None
 
     @property
     def module(self) -> Any:
@@ -70,7 +74,11 @@ class TestSubject:
 
     def diagnosis(self, observed: Observed) -> tuple[str, ...]:
         """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
-        return diagnosis_of(self.prepared, observed, self.tolerance)
+        found = diagnosis_of(self.prepared, observed, self.tolerance)
+        if self.keep_in is None:
+            return found
+        inputs = self.prepared.inputs.named_tensors
+        return (*found, keep(self.keep_in, self.prepared.test.name, inputs, observed))
 
     def differentiable(self) -> GradientProblem:
         """The module on as few tokens as it takes.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from ttci.artifacts import names
+from ttci.catalog.checks import check_names
+from ttci.errors import InputError, Mistake, did_you_mean
 
 SUITE = Path(__file__).with_name("test_checks.py")
 
@@ -27,6 +31,35 @@ def add_suite(config: pytest.Config) -> None:
         # pytest would drop the suite as part of that folder, and then not find it
         # where it lies in a virtual environment, which it passes over.
         config.option.keepduplicates = True
+
+
+def refuse_unknown(checks: Sequence[str]) -> None:
+    """Refuse kinds of checks that there are not.
+
+    Raises:
+        InputError: names every one.
+    """
+    known = check_names()
+    unknown = [check for check in checks if check not in known]
+    if unknown:
+        raise InputError(
+            [
+                Mistake("--test-check", None, f'unknown check "{check}"; {did_you_mean(check, known)}')
+                for check in unknown
+            ]
+        )
+
+
+def tensors_folder(config: pytest.Config) -> Path | None:
+    """Where the tensors of failed checks are kept; None where they are not.
+
+    Raises:
+        InputError: where the library is not installed that writes them.
+    """
+    folder: Path | None = config.getoption("--keep-tensors")
+    if folder is not None and not find_spec("safetensors"):
+        raise InputError("--keep-tensors: safetensors is not installed; python -m pip install safetensors")
+    return folder
 
 
 def identity_in(nodeid: str) -> str:

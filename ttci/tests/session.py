@@ -6,19 +6,20 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ttci.catalog.checks import check_names, load_checks
-from ttci.errors import ExitCode, InputError, Mistake, did_you_mean
+from ttci.errors import ExitCode, InputError
 from ttci.results import Fidelity, Result, exit_code
 from ttci.runner.child import end_with_starter
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.judge import Case
 from ttci.testing.results import line_of
-from ttci.tests.arguments import SUITE, add_suite, identity_in
+from ttci.tests.arguments import SUITE, add_suite, identity_in, refuse_unknown, tensors_folder
 from ttci.tests.ending import (
     code_of_exit,
     explain_end_of_pytest,
@@ -49,7 +50,8 @@ class SuiteSession:
         self._config = config
         self._watchdog = Watchdog(config.getoption("--test-timeout"))
         self._checks = config.getoption("--test-check") or check_names()
-        _refuse_unknown(self._checks)
+        refuse_unknown(self._checks)
+        self._tensors_folder = tensors_folder(config)
         load_checks()
         choice = _choice(config)
         self._choice: Choice | None = choice
@@ -73,7 +75,8 @@ class SuiteSession:
         if _is_xdist_controller(self._config):
             self._device.close()
         elif self._choice:
-            self._cases = cases_of(self._choice.cases, self._checks, self._recorder)
+            cases = cases_of(self._choice.cases, self._checks, self._recorder)
+            self._cases = [replace(case, keep_in=self._tensors_folder) for case in cases]
         self._choice = None
 
     def pytest_unconfigure(self) -> None:
@@ -273,18 +276,6 @@ def _choice(config: pytest.Config) -> Choice:
         name = choice.device.name
         raise InputError(f"-n {workers}: {name} is a board, which is one process's; leave -n out")
     return choice
-
-
-def _refuse_unknown(checks: Sequence[str]) -> None:
-    known = check_names()
-    unknown = [check for check in checks if check not in known]
-    if unknown:
-        raise InputError(
-            [
-                Mistake("--test-check", None, f'unknown check "{check}"; {did_you_mean(check, known)}')
-                for check in unknown
-            ]
-        )
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

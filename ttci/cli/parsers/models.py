@@ -77,6 +77,11 @@ def add_run(subparsers: Subparsers) -> None:
         action="store_true",
         help="rerun what looks slower than its history before it is called so",
     )
+    run.add_argument(
+        "--keep-tensors",
+        choices=["failed"],
+        help="keep inputs, outputs and references of failed correctness checks beside the report",
+    )
     add_history_source(run, ELSE_OFF)
 
 
@@ -86,7 +91,13 @@ def add_watch(subparsers: Subparsers) -> None:
     watch = command(subparsers, "watch", what, _watch)
     _add_running(watch)
     watch.set_defaults(
-        changed=None, failed=False, cached=False, confirm=False, history=None, default_branch=None
+        changed=None,
+        failed=False,
+        cached=False,
+        confirm=False,
+        keep_tensors=None,
+        history=None,
+        default_branch=None,
     )
 
 
