@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ttci.cli.completion import known_models
-from ttci.cli.parsers.shared import Subparsers, add_json, add_report_dir, command
+from ttci.cli.parsers.shared import Subparsers, add_devices, add_json, add_report_dir, command
 from ttci.errors import ExitCode
 
 _SECONDS, _SAME = 60.0, 0.02
@@ -73,14 +73,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="a model or a glob of models, repeatable; default: all",
     )
     models.completer = known_models  # type: ignore[attr-defined]  # as argcomplete has it
-    parser.add_argument(
-        "--device",
-        action="append",
-        default=[],
-        dest="devices",
-        metavar="NAME",
-        help="a device or a glob of devices, repeatable; default: those that are here and not on demand",
-    )
+    add_devices(parser)
     parser.add_argument(
         "--test",
         action="append",

@@ -57,6 +57,11 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 def add_choice(parser: argparse.ArgumentParser) -> None:
     """Which pairs: models and devices."""
     add_models(parser)
+    add_devices(parser)
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """Which devices."""
     parser.add_argument(
         "--device",
         action="append",
