@@ -6,7 +6,7 @@ Shapes: N images, H rows, W columns, C channels. ttnn takes images as [N, H, W, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -77,33 +77,25 @@ def _avg_pool2d(
     return as_ttnn(summed(padded) / summed(counted))
 
 
-@register_golden("ttnn.adaptive_avg_pool2d")
-def _adaptive_avg_pool2d(
-    input_tensor: Tensor,
-    batch_size: int,
-    input_h: int,
-    input_w: int,
-    channels: int,
-    output_size: Sequence[int],
-    **_: Any,
-) -> Tensor:
-    images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
-    rows, columns = output_size
-    return as_ttnn(F.adaptive_avg_pool2d(images, (rows, columns)))
+def _adaptive(pool: Callable[[Tensor, tuple[int, int]], Tensor]) -> Callable[..., Tensor]:
+    def golden(
+        input_tensor: Tensor,
+        batch_size: int,
+        input_h: int,
+        input_w: int,
+        channels: int,
+        output_size: Sequence[int],
+        **_: Any,
+    ) -> Tensor:
+        images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
+        rows, columns = output_size
+        return as_ttnn(pool(images, (rows, columns)))
+
+    return golden
 
 
-@register_golden("ttnn.adaptive_max_pool2d")
-def _adaptive_max_pool2d(
-    input_tensor: Tensor,
-    batch_size: int,
-    input_h: int,
-    input_w: int,
-    channels: int,
-    output_size: Sequence[int],
-    **_: Any,
-) -> Tensor:
-    images = images_of(input_tensor, (batch_size, input_h, input_w), channels)
-    return as_ttnn(F.adaptive_max_pool2d(images, tuple(output_size)))
+register_golden("ttnn.adaptive_avg_pool2d")(_adaptive(F.adaptive_avg_pool2d))
+register_golden("ttnn.adaptive_max_pool2d")(_adaptive(F.adaptive_max_pool2d))
 
 
 def _around(images: Tensor, sides: Sides, value: float) -> Tensor:
