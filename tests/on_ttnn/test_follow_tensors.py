@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,31 @@ def test_dumping_what_is_not_known_is_an_error(n150: Board, x: Tensor, tmp_path:
     n150.numbers.forget(put)
     with pytest.raises(GoldenError, match=r"ttnn.dump_tensor: the value of a tensor"):
         n150.ttnn.dump_tensor(str(tmp_path / "it.tensorbin"), put)
+
+
+def test_numbers_of_tensors_that_nobody_holds_are_forgotten(n150: Board, x: Tensor) -> None:
+    ttnn, put = n150.ttnn, n150.put(x)
+    before = len(n150.numbers)
+    for _ in range(50):  # nothing says that the sum of the turn before is gone
+        total = ttnn.add(ttnn.multiply(put, 2.0), put)
+    assert len(n150.numbers) <= before + 3
+    assert torch.allclose(n150.read(total), 3 * x, rtol=2e-2)
+
+
+def test_bookkeeping_does_not_grow_with_the_operations(n150: Board, x: Tensor) -> None:
+    ttnn, put = n150.ttnn, n150.put(x)
+
+    def kept_bytes() -> int:
+        for _ in range(100):
+            ttnn.deallocate(ttnn.add(put, put))
+        numbers = tracemalloc.Filter(inclusive=True, filename_pattern="*/ttnn/numbers.py")
+        return sum(found.size for found in tracemalloc.take_snapshot().filter_traces([numbers]).traces)
+
+    tracemalloc.start()
+    try:
+        assert kept_bytes() + 1000 > kept_bytes()  # ten bytes an operation
+    finally:
+        tracemalloc.stop()
 
 
 def test_printing_shows_the_numbers(n150: Board) -> None:

@@ -46,7 +46,9 @@ class FollowedFiles:
             tensor = plain(file_name, device)
             if device is not None:
                 pieces = self._numbers.plain_device_tensors(plain(file_name, None))
-                self._numbers.store_exactly(tensor, [self._numbers.held_by(piece) for piece in pieces])
+                self._numbers.store_exactly(
+                    tensor, [self._numbers.rounding.held_by(piece) for piece in pieces]
+                )
             return tensor
 
         return load_tensor_flatbuffer

@@ -225,14 +225,14 @@ class Follower:
         replicated = mapper is None or isinstance(mapper, self._ttnn.ReplicateTensorToMeshWrapper)
         copies = 1 if mapper is None else len(self.numbers.plain_device_tensors(tensor))
         padding = float(kwargs.get("pad_value") or 0.0)
-        if replicated and not self.numbers.is_block_float(tensor.dtype):
+        if replicated and not self.numbers.rounding.is_block_float(tensor.dtype):
             self.numbers.store(tensor, [value] * copies, padding=padding)
             return
         host = tensor
         if self._ttnn.is_tensor_storage_on_device(tensor):
             host = self._on_host(value, tensor, None if replicated else mapper)
         pieces = self.numbers.plain_device_tensors(host)
-        shards = [self.numbers.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
+        shards = [self.numbers.rounding.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
         self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:

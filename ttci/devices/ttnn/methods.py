@@ -148,7 +148,7 @@ class FollowedMethods:
             return shards[0].clone()
         mesh_shape = self._ttnn.MeshShape(self._numbers.mesh_shape_of(tensor))
         host = self._ttnn.from_host_shards([self._ttnn.Tensor(shard) for shard in shards], mesh_shape)
-        composed: Tensor = self._numbers.plain_to_torch(host, mesh_composer=mesh_composer)
+        composed: Tensor = self._numbers.rounding.plain_to_torch(host, mesh_composer=mesh_composer)
         return composed
 
     def _deallocating(self, plain: Method, _: str) -> Method:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ttci.devices.ttnn.padding import UNDEFINED_PADDING, with_padding
+from ttci.devices.ttnn.rounding import Rounding
 from ttci.errors import TtciError
 
 Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
@@ -52,11 +52,13 @@ class Numbers:
 
     def __init__(self, ttnn: Any) -> None:
         self._ttnn = ttnn
-        self.plain_to_torch: Callable[..., Tensor] = ttnn.Tensor.to_torch  # before a Follower replaces it
+        self.rounding = Rounding(ttnn)
         self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._entries: dict[int, _Entry] = {}
-        # By buffer, the ids of tensors that lie, or lay, there.
+        # By buffer, the ids of tensors that lie there.
         self._in_buffer: defaultdict[int, set[int]] = defaultdict(set)
+        # By mesh, kind of memory and address, the buffer that was last seen there.
+        self._at_address: dict[tuple[int, Any, int], int] = {}
         self._closed: set[int] = set()  # ids of tensors that lay on a mesh that is closed
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
@@ -118,7 +120,10 @@ class Numbers:
                 shards = shards * chips
             if chips != math.prod(mesh_shape):  # a piece of a tensor
                 mesh_shape = (chips,)
-            self._change_views(place, shards, tensor.dtype, was_known=tensor in self)
+            self._drop_what_lay_under(tensor, mesh_id, place[0])
+            was_known = tensor in self
+            self._drop(tensor.tensor_id)  # it may have lain elsewhere
+            self._change_views(place, shards, tensor.dtype, was_known=was_known)
             self._in_buffer[place[0]].add(tensor.tensor_id)
         elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
             mesh_shape = (len(shards),)
@@ -154,7 +159,8 @@ class Numbers:
                     "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
                     "or with an operation of ttnn"
                 )
-            self.store_exactly(tensor, [self.held_by(piece) for piece in self.plain_device_tensors(tensor)])
+            pieces = self.plain_device_tensors(tensor)
+            self.store_exactly(tensor, [self.rounding.held_by(piece) for piece in pieces])
         return self._entries[tensor.tensor_id].shards
 
     def check_allocated(self, tensor: Any, asked_by: str) -> None:
@@ -176,12 +182,6 @@ class Numbers:
         """What `tensor` holds with its padding."""
         shape = tuple(tensor.padded_shape)
         return [with_padding(shard, shape, self.padding_of(tensor)) for shard in self.of(tensor, asked_by)]
-
-    def held_by(self, host: Any) -> Tensor:
-        """What the memory of a host tensor holds, as it is kept here."""
-        if self.is_block_float(host.dtype):
-            return self.block_floats_of(host)
-        return self.rounded(self.plain_to_torch(host), host.dtype)
 
     def is_hollow(self, tensor: Any) -> bool:
         """Whether a host tensor holds what a mock board gave: zeros."""
@@ -207,45 +207,36 @@ class Numbers:
 
     def forget(self, tensor: Any) -> None:
         """`tensor` was deallocated, or it is not known what it holds now."""
-        self._entries.pop(tensor.tensor_id, None)
+        self._drop(tensor.tensor_id)
 
     def forget_mesh(self, mesh: Any) -> None:
         """`mesh` is being closed, and what lies on it is gone."""
         of_mesh = mesh.id()
-        self._closed |= {key for key, entry in self._entries.items() if entry.mesh_id == of_mesh}
-        self._entries = {key: entry for key, entry in self._entries.items() if entry.mesh_id != of_mesh}
+        gone = [key for key, entry in self._entries.items() if entry.mesh_id == of_mesh]
+        self._closed.update(gone)
+        self._drop(*gone)
 
     def forget_since(self, clock: int) -> None:
         """Forget what was stored after `clock`: nobody uses it any more."""
-        self._entries = {key: entry for key, entry in self._entries.items() if entry.stored_at <= clock}
+        self._drop(*(key for key, entry in self._entries.items() if entry.stored_at > clock))
 
-    def rounded(self, value: Tensor, dtype: Any) -> Tensor:
-        """`value` as a tensor of ttnn's `dtype` holds it, in float32; integers in int64."""
-        ttnn = self._ttnn
-        if dtype in (ttnn.uint8, ttnn.uint16, ttnn.uint32, ttnn.int32):
-            return value.to(torch.int64)  # to zero, as ttnn does
-        if dtype == ttnn.bfloat16:
-            return value.to(torch.bfloat16).float()
-        if dtype in (ttnn.bfloat8_b, ttnn.bfloat4_b):
-            return self._block_rounded(value, dtype)
-        return value.float()
+    def _drop_what_lay_under(self, tensor: Any, mesh_id: int, buffer: int) -> None:
+        """Two buffers at one address are never both allocated: ttnn does not say when a tensor is freed."""
+        address = (mesh_id, tensor.memory_config().buffer_type, tensor.buffer_address())
+        before = self._at_address.get(address, buffer)
+        if before != buffer:
+            self._drop(*self._in_buffer.get(before, ()))
+        self._at_address[address] = buffer
 
-    def rounded_weight(self, weight: Tensor, dtype: Any, outputs: int) -> Tensor:
-        """A convolution's weight, as torch keeps it, rounded as ttnn does: in rows of output channels.
-
-        Args:
-            weight: of any rank.
-            dtype: a type of ttnn's.
-            outputs: the dimension of the output channels.
-        """
-        if not self.is_block_float(dtype):
-            return self.rounded(weight, dtype)
-        rows = weight.movedim(outputs, -1)
-        return self.rounded(rows.reshape(-1, rows.shape[-1]), dtype).reshape(rows.shape).movedim(-1, outputs)
-
-    def is_block_float(self, dtype: Any) -> bool:
-        """Whether numbers of `dtype` share an exponent by blocks."""
-        return dtype in (self._ttnn.bfloat8_b, self._ttnn.bfloat4_b)
+    def _drop(self, *keys: int) -> None:
+        for key in keys:
+            entry = self._entries.pop(key, None)
+            if entry is None or entry.place is None:
+                continue
+            buffer = entry.place[0]
+            self._in_buffer[buffer].discard(key)
+            if not self._in_buffer[buffer]:
+                del self._in_buffer[buffer]
 
     def _shards_of_type(self, tensor: Any, dtype: Any) -> Shards:
         entry = self._entries.get(tensor.tensor_id)
@@ -256,22 +247,8 @@ class Numbers:
         done: dict[int, Tensor] = {}
         for shard in shards:
             if id(shard) not in done:
-                done[id(shard)] = shard if id(shard) in exact else self.rounded(shard, dtype)
+                done[id(shard)] = shard if id(shard) in exact else self.rounding.to_type(shard, dtype)
         return [done[id(shard)] for shard in shards]
-
-    def _block_rounded(self, value: Tensor, dtype: Any) -> Tensor:
-        """Rounded to a shared exponent a block, by ttnn's own host conversion."""
-        host = self._ttnn.Tensor(
-            tensor=value.float().contiguous(), data_type=dtype, layout=self._ttnn.TILE_LAYOUT
-        )
-        return self.block_floats_of(host).reshape(value.shape)
-
-    def block_floats_of(self, host: Any) -> Tensor:
-        """What a host tensor of block floats holds, in memory of torch's own.
-
-        ttnn's is aligned to 16 bytes, and a product of 64-byte vectors takes half as long again there.
-        """
-        return self.plain_to_torch(host).to(torch.float32, copy=True)
 
     def _place(self, tensor: Any) -> Place | None:
         if not self._ttnn.is_tensor_storage_on_device(tensor):
@@ -286,14 +263,13 @@ class Numbers:
         One that was not known may be a result that an operation put where its input was, or a view.
         """
         for key in list(self._in_buffer[place[0]]):
-            entry = self._entries.get(key)
-            if entry is None or entry.place is None or entry.place[0] != place[0]:
-                self._in_buffer[place[0]].discard(key)
-            elif entry.place == place and entry.dtype == dtype and _sizes(entry.shards) == _sizes(shards):
+            entry = self._entries[key]
+            overlaps = entry.place is not None and () in (entry.place[1], place[1])
+            if entry.place == place and entry.dtype == dtype and _sizes(entry.shards) == _sizes(shards):
                 reshaped = {id(shard): shard.reshape(entry.shards[0].shape) for shard in shards}
                 entry.shards = [reshaped[id(shard)] for shard in shards]
-            elif was_known and (entry.place == place or () in (entry.place[1], place[1])):
-                del self._entries[key]  # a part of it, the whole, or other numbers of the same bits
+            elif was_known and (entry.place == place or overlaps):
+                self._drop(key)  # a part of it, the whole, or other numbers of the same bits
 
 
 def _sizes(shards: Shards) -> list[int]:

@@ -75,8 +75,8 @@ class PreparedWeights:
             if call.kwargs[argument] is not tensor:
                 continue
             if argument == "bias_tensor":
-                return self._numbers.rounded(value.reshape(1, -1), dtype)
-            return self._numbers.rounded_weight(value, dtype, CONVOLUTIONS[call.name])
+                return self._numbers.rounding.to_type(value.reshape(1, -1), dtype)
+            return self._numbers.rounding.weight_to_type(value, dtype, CONVOLUTIONS[call.name])
         return value
 
     def _types_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +91,8 @@ class PreparedWeights:
         shards = self._numbers.of(source, asked_by, prepared=True)
         if source.dtype != tensor.dtype:
             rounded = {
-                id(shard): self._numbers.rounded_weight(shard, tensor.dtype, outputs) for shard in shards
+                id(shard): self._numbers.rounding.weight_to_type(shard, tensor.dtype, outputs)
+                for shard in shards
             }
             shards = [rounded[id(shard)] for shard in shards]
         self._numbers.store_exactly(tensor, shards, prepared=True)
