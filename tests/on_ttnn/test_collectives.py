@@ -19,3 +19,39 @@ def test_collectives_along_the_rows_of_a_mesh(board: str, rows: int, columns: in
     assert found["all_broadcast"] == [[[row_of[chip][column]] for chip in chips] for column in range(columns)]
     assert found["broadcast"] == [[0] if chip < columns else [chip] for chip in chips]
     assert found["point_to_point"].startswith("ttnn.point_to_point ends the process on a mock board")
+
+
+def test_gathered_product_takes_the_weight_of_each_chip() -> None:
+    gathered, product = printed_by("fused_collectives_read.py", "t3k", "1", "8")["all_gather_matmul_async"]
+    assert (gathered["shape"], product["shape"]) == ([1, 1, 32, 256], [1, 1, 32, 32])
+    assert gathered["numbers"] == [list(range(32))] * 8  # the beginning of each row is chip 0's
+    for chip, numbers in enumerate(product["numbers"]):
+        expected = [chip * sum(32 * (other + row) for other in range(8)) for row in range(32)]
+        assert numbers == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(("board", "rows"), [("t3k", 2), ("glx", 8)])
+def test_sums_over_the_chips_of_a_row_are_shared_out(board: str, rows: int) -> None:
+    found = printed_by("fused_collectives_read.py", board, str(rows), "4")
+    # What chip k gave for user n is k + n, and 100 and 200 more in keys and values.
+    total = {chip: sum(range(chip // 4 * 4, chip // 4 * 4 + 4)) for chip in range(4 * rows)}
+
+    [part] = found["llama_reduce_scatter"]
+    assert part["shape"] == [1, 1, 32, 256]
+    for chip, numbers in enumerate(part["numbers"]):  # the part of the row's n-th chip begins with n more
+        assert numbers == pytest.approx([total[chip] + 4 * (user + chip % 4) for user in range(32)], rel=0.01)
+
+    whole, *reduced = found["all_reduce_create_qkv_heads"]
+    assert whole["shape"] == [1, 1, 32, 1280]
+    assert [heads["shape"] for heads in reduced] == [[1, 8, 8, 128], [1, 8, 1, 128], [1, 8, 1, 128]]
+    scattered = found["llama_rs_create_heads"]
+    assert [heads["shape"] for heads in scattered] == [[1, 8, 8, 128]] * 3
+    for chip in range(4 * rows):
+        users = range(chip % 4 * 8, chip % 4 * 8 + 8)
+        for kind, more in enumerate((0, 100, 200)):
+            sums = [total[chip] + 4 * (user + more) for user in users]
+            heads = [each for each in sums for _ in range(1 if kind else 8)]
+            assert reduced[kind]["numbers"][chip] == pytest.approx(heads, rel=0.01)
+            shared = scattered[kind]["numbers"][chip]
+            assert (shared[::8] if kind else shared) == pytest.approx(heads, rel=0.01)
+            assert not kind or set(shared) - set(shared[::8]) == {-1.0}  # undefined beside the only head

@@ -314,12 +314,22 @@ def test_own_kernel_with_a_golden_is_followed(n150: Board, x: Tensor) -> None:
     assert torch.equal(n150.read(target), 2 * x)
 
 
-def test_sub_devices_are_refused_and_do_not_crash(n150: Board) -> None:
+def test_the_only_sub_device_is_all_cores_and_several_are_refused(n150: Board, x: Tensor) -> None:
     ttnn = n150.ttnn
-    cores = ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(3, 3))])
-    manager = n150.mesh.create_sub_device_manager([ttnn.SubDevice([cores])], 0)
-    with pytest.raises(GoldenError, match="a mock board has no sub-devices"):
-        n150.mesh.load_sub_device_manager(manager)
+
+    def sub_device(row: int) -> Any:
+        cores = ttnn.CoreRange(ttnn.CoreCoord(0, row), ttnn.CoreCoord(3, row))
+        return ttnn.SubDevice([ttnn.CoreRangeSet([cores])])
+
+    one = n150.mesh.create_sub_device_manager([sub_device(0)], 0)
+    n150.mesh.load_sub_device_manager(one)
+    n150.mesh.set_sub_device_stall_group([ttnn.SubDeviceId(0)])
+    put = n150.put(x)
+    assert torch.equal(n150.read(ttnn.add(put, put)), 2 * x)
+    n150.mesh.clear_loaded_sub_device_manager()
+    two = n150.mesh.create_sub_device_manager([sub_device(0), sub_device(1)], 0)
+    with pytest.raises(GoldenError, match="a mock board has one sub-device"):
+        n150.mesh.load_sub_device_manager(two)
 
 
 CLOSED = """

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ttci.devices.ttnn.apply import Goldens, OperationCall
-from ttci.devices.ttnn.engine import as_on_engine, engine_settings
+from ttci.devices.ttnn.engine import EngineSettings, as_on_engine, engine_settings
 from ttci.devices.ttnn.files import FollowedFiles
-from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, check_names
+from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, OnChips, check_names
 from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
@@ -178,18 +178,23 @@ class Follower:
         given = [self._shards_of(call, tensor) for tensor in call.inputs]
         same = all(shard is shards[0] for shards in given for shard in shards)
         chips = 1 if same else max(map(len, given))
-        settings = engine_settings(self._ttnn, name, call.args, call.kwargs) if self.models_engine else None
         on_chips = [partial(self._on_chip, call, chip) for chip in range(chips)]
-        with as_on_engine(settings):
+        with as_on_engine(self._engine_settings(call)):
             by_chip = [self.goldens.results(call, on_chip) for on_chip in on_chips]
         return [list(shards) for shards in zip(*by_chip, strict=True)]
+
+    def _engine_settings(self, call: OperationCall) -> EngineSettings | None:
+        return engine_settings(self._ttnn, call.name, call.args, call.kwargs) if self.models_engine else None
 
     def _of_collective(self, call: OperationCall) -> list[Shards]:
         kwargs = dict(call.own_kwargs)
         tensor, *others = call.args or (kwargs.pop("input_tensor"),)
         shards = self.numbers.of(tensor, call.name)
-        others, kwargs = self._leaves.in_torch((others, kwargs), partial(self._on_chip, call, 0))
-        by_chip = COLLECTIVES[call.name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)
+        others, kwargs = self._leaves.in_torch(
+            (others, kwargs), lambda other: OnChips(self.numbers.of(other, call.name))
+        )
+        with as_on_engine(self._engine_settings(call)):
+            by_chip = COLLECTIVES[call.name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)
         return [list(shards) for shards in zip(*map(tensors_in, by_chip), strict=True)]
 
     def _shards_of(self, call: OperationCall, tensor: Any) -> Shards:

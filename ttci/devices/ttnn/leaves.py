@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ttci.tensors import leaves_in, map_leaves
 
@@ -23,10 +22,10 @@ class Leaves:
         for leaf in leaves_in(value, self._is_leaf):
             yield from (leaf.real, leaf.imag) if isinstance(leaf, self._complex) else (leaf,)
 
-    def in_torch(self, value: Any, of: Callable[[Any], Tensor]) -> Any:
+    def in_torch(self, value: Any, of: Callable[[Any], Any]) -> Any:
         """`value` with what `of` gives for every tensor of it; of a complex one a complex tensor."""
 
-        def change(leaf: Any) -> Tensor:
+        def change(leaf: Any) -> Any:
             if isinstance(leaf, self._complex):
                 return torch.complex(of(leaf.real).float(), of(leaf.imag).float())
             return of(leaf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -35,6 +35,7 @@ class FollowedMethods:
         self.being_read: Any = None
         self.reads_unseen: str | None = None
         self._active = False
+        self._of_one_sub_device: list[Any] = []  # managers
         self._stack = ExitStack()
 
     def __enter__(self) -> FollowedMethods:
@@ -48,7 +49,8 @@ class FollowedMethods:
             self._replace(tensor_class, name, self._reading)
         self._replace(tensor_class, "deallocate", self._deallocating)
         self._replace(self._ttnn, "get_device_tensors", self._taking_apart)
-        self._replace(self._ttnn.MeshDevice, "load_sub_device_manager", self._refusing)
+        self._replace(self._ttnn.MeshDevice, "create_sub_device_manager", self._counting_sub_devices)
+        self._replace(self._ttnn.MeshDevice, "load_sub_device_manager", self._loading_sub_devices)
         for name in _CLOSING:
             self._replace(self._ttnn, name, self._closing)
         self._active = True
@@ -166,11 +168,21 @@ class FollowedMethods:
 
         return method
 
-    def _refusing(self, _: Method, name: str) -> Method:
-        """A method that ends the process on a mock board, by a segmentation fault."""
+    def _counting_sub_devices(self, plain: Method, _: str) -> Method:
+        def method(mesh: Any, sub_devices: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+            manager = plain(mesh, sub_devices, *args, **kwargs)
+            if len(sub_devices) == 1:
+                self._of_one_sub_device.append(manager)
+            return manager
 
-        def method(*_: Any, **__: Any) -> None:
-            raise GoldenError(f"{name}: a mock board has no sub-devices; ttnn dies of it there")
+        return method
+
+    def _loading_sub_devices(self, _: Method, name: str) -> Method:
+        """On a mock board ttnn dies of it; without it, all cores are the sub-device of number 0."""
+
+        def method(_: Any, manager: Any) -> None:
+            if not any(manager is known for known in self._of_one_sub_device):
+                raise GoldenError(f"{name}: a mock board has one sub-device; ttnn dies of more there")
 
         return method
 

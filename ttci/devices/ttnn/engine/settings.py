@@ -9,7 +9,10 @@ from typing import Any
 from ttci.catalog.boards import PASSES
 
 _TILE = 32
-_PRODUCTS = ("ttnn.matmul", "ttnn.linear", "ttnn.addmm")
+_PRODUCTS = (
+    *("ttnn.matmul", "ttnn.linear", "ttnn.addmm"),
+    *("ttnn.experimental.all_gather_matmul_async", "ttnn.experimental.llama_rs_matmul"),
+)
 _ATTENTION = "scaled_dot_product_attention"
 _BLOCK_TILES = 2  # in0_block_w where ttnn chooses it, of most products; a program config states another
 

@@ -104,31 +104,48 @@ def _note_users(name: str, golden: Golden) -> None:
             raise
 
 
+class OnChips(list[Tensor]):
+    """What each chip holds of a tensor that a collective is given beside its first."""
+
+
 def register_collective(*names: str) -> Callable[[GoldenType], GoldenType]:
     """Register a function of the shards of one group of chips, which gives theirs.
 
-    Of an operation that gives several tensors, it gives a tuple for each chip.
+    Of other tensors it gets `OnChips`, of the group. Of an operation that gives several tensors,
+    it gives a tuple for each chip.
     """
 
     def register(golden: GoldenType) -> GoldenType:
-        def of_all_groups(
-            shards: list[Tensor],
-            mesh_shape: tuple[int, ...],
-            *args: Any,
-            cluster_axis: int | None = None,
-            **kwargs: Any,
-        ) -> list[Any]:
-            results: list[Any] = list(shards)
-            for group in _groups(mesh_shape, cluster_axis):
-                given = golden([shards[chip] for chip in group], *args, **kwargs)
-                for chip, result in zip(group, given, strict=True):
-                    results[chip] = result
-            return results
-
-        COLLECTIVES.update(dict.fromkeys(names, of_all_groups))
+        COLLECTIVES.update(dict.fromkeys(names, of_all_groups(golden)))
         return golden
 
     return register
+
+
+def of_all_groups(golden: Golden) -> Golden:
+    """A function of the shards of all chips, of one of the shards of a group."""
+
+    def of_all(
+        shards: list[Tensor],
+        mesh_shape: tuple[int, ...],
+        *args: Any,
+        cluster_axis: int | None = None,
+        **kwargs: Any,
+    ) -> list[Any]:
+        results: list[Any] = list(shards)
+        for group in _groups(mesh_shape, cluster_axis):
+            own = [_on_group(value, group) for value in args]
+            own_kwargs = {key: _on_group(value, group) for key, value in kwargs.items()}
+            given = golden([shards[chip] for chip in group], *own, **own_kwargs)
+            for chip, result in zip(group, given, strict=True):
+                results[chip] = result
+        return results
+
+    return of_all
+
+
+def _on_group(value: Any, group: list[int]) -> Any:
+    return OnChips(value[chip] for chip in group) if isinstance(value, OnChips) else value
 
 
 def _groups(mesh_shape: tuple[int, ...], cluster_axis: int | None) -> list[list[int]]:
