@@ -28,7 +28,8 @@ from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
 from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, verdict_line
 from ttci.report.drift_text import changed_lines, note_lines
-from ttci.report.findings import Place, findings, impossible_lines
+from ttci.report.finding import Place
+from ttci.report.findings import findings, impossible_lines
 from ttci.report.html.report import write_html
 from ttci.report.limits import manifest_at
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit

@@ -11,12 +11,12 @@ from random import Random
 from ttci.compare.checkouts import Checkout, Checkouts
 from ttci.compare.environments import pythons
 from ttci.compare.intervals import MOST_FALSE_CALLS
-from ttci.compare.results import Commit, ComparisonRun, NotCompared
 from ttci.compare.side import Subject
 from ttci.compare.turns import PairTurns, Turns
 from ttci.errors import InputError
 from ttci.manifest import Manifest, load_manifest
 from ttci.planning.plan import Job
+from ttci.results.comparison import Commit, ComparisonRun, NotCompared
 
 
 @dataclass(frozen=True)

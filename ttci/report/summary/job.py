@@ -13,7 +13,8 @@ from ttci.catalog.checks import check_class, check_names
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import heading, verdict_line
-from ttci.report.findings import Finding, findings
+from ttci.report.finding import Finding
+from ttci.report.findings import findings
 from ttci.report.ranking import Rank, ratio_to_limit
 from ttci.report.summary import markdown
 from ttci.report.summary.budget import FULL, Budget, say_left_out

@@ -1,4 +1,4 @@
-"""What a comparison found: figures of both sides, and what could not be compared; comparison.json."""
+"""What a comparison of two commits found: figures of both sides, what has none; comparison.json."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ttci.results import Comparison
+from ttci.results.vocabulary import Comparison
 
 SCHEMA = 1
 
@@ -50,6 +50,11 @@ class Figure(_Record):
     pairs: int = 1
     noise: float | None = None
     declared_at: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is counted, and the same each time: peaks of memory, limits."""
+        return self.noise == 0
 
 
 class NotCompared(_Record):
