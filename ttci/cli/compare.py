@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ttci.artifacts import names
 from ttci.errors import DeviceUnavailableError, ExitCode, InputError, NothingMatchedError
 from ttci.files import write_whole
-from ttci.planning.plan import Plan, plan
+from ttci.planning.choice import choose, together
+from ttci.planning.plan import Plan
 from ttci.report.annotations import annotation_lines
 from ttci.runner.child import Terminated
 from ttci.text.terminal import can_be_redrawn, terminal_width
@@ -71,8 +72,9 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
     """
     from ttci.cli.run import print_left_out
 
-    chosen = plan(checkouts.manifest, options.models, options.devices)
-    absent = chosen.absent(options.devices)
+    choices = choose(checkouts.manifest, options.models, options.devices)
+    chosen = together(choices)
+    absent = [job for choice in choices for job in choice.absent]
     if absent:
         raise DeviceUnavailableError("\n".join(f"{job.pair}: {job.missing}" for job in absent))
     boards = [job.pair for job in chosen.here if job.has_board]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
 
@@ -52,7 +52,7 @@ class Comparing:
         self._notes: list[str] = []
         self._not_compared: list[NotCompared] = []
         self._turns: Turns | None = None
-        self._begin = time.monotonic()
+        self._started = datetime.now(timezone.utc)
 
     def run(self, say: Callable[[str], object]) -> None:
         """Make the environments, and measure; `say` is told how far it has come."""
@@ -69,6 +69,7 @@ class Comparing:
         return ComparisonRun(
             base=_commit_of(self._checkouts.base),
             head=_commit_of(self._checkouts.head),
+            started=self._started,
             same=self._question.same,
             most_false_calls=MOST_FALSE_CALLS,
             seconds=turns.seconds if turns else 0.0,

@@ -57,7 +57,7 @@ def _changes(run: ComparisonRun) -> Iterator[Finding]:
     for figure in run.figures:
         if figure.comparison in ranks:
             text = (
-                f"{figure.name} is {figure.comparison} than {run.base.name or 'the base'}: "
+                f"{figure.name} is {figure.comparison} than {run.base.short}: "
                 f"{figure.base:.4g} -> {figure.head:.4g} {figure.unit}, head/base {interval_text(figure)}"
             )
             ratio = figure.ratio

@@ -10,12 +10,15 @@ no clock is no news. A measurement without a target is none either; it is counte
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ttci.catalog.metrics import WITH_TARGETS
 from ttci.drift.judgement import HistoryView
 from ttci.manifest import Identity
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
+from ttci.report.compared import compared_figures
+from ttci.report.comparison_text import findings as comparison_findings
 from ttci.report.drift_text import describe_drift
 from ttci.report.finding import Finding, Place, place_of
 from ttci.report.limits import impossible_targets
@@ -28,9 +31,11 @@ from ttci.report.ranking import (
     ratio_to_limit,
     worsening,
 )
-from ttci.results import Outcome, Result, Run, Verdict, why_impossible
+from ttci.results import Comparison, Outcome, Result, Run, Verdict, why_impossible
 from ttci.text.measurement import describe_failure, describe_improvement
 from ttci.text.one_line import one_line
+
+_CHANGED = (Comparison.SLOWER, Comparison.FASTER)
 
 
 def findings(report: Report) -> list[Finding]:
@@ -47,6 +52,7 @@ def _findings(report: Report) -> Iterator[Finding]:
         if entry.run:
             yield from _of_run(entry, entry.run)
     yield from impossible(report)
+    yield from _of_comparisons(report)
     if report.history:
         yield from _of_history(report, report.history)
 
@@ -128,10 +134,27 @@ def _improvements(result: Result, run: Run) -> Iterable[Finding]:
             yield Finding(Rank.IMPROVED, result.id, text, None, _place_of_target(result, measurement.name))
 
 
+def _of_comparisons(report: Report) -> Iterator[Finding]:
+    """What differs between two commits; and what fails in the newer one only there."""
+    bad = (Outcome.ERROR, Outcome.FAILED)
+    failing = [result.id for entry in report.pairs for result in entry.results if result.outcome in bad]
+    for run in report.comparisons:
+        for finding in comparison_findings(run):
+            of = finding.identity
+            is_said = any(identity == of or identity.startswith((f"{of}/", f"{of}[")) for identity in failing)
+            if finding.rank is not Rank.ERROR:
+                yield finding
+            elif not is_said:  # its run was well: it is a warning
+                yield replace(finding, rank=Rank.UNAVAILABLE)
+
+
 def _of_history(report: Report, view: HistoryView) -> Iterator[Finding]:
     """What has changed, or looks so, at the line that declares its test."""
     results = {result.id: result for entry in report.pairs for result in entry.results}
+    said = {key for key, entry in compared_figures(report).items() if entry.figure.comparison in _CHANGED}
     for moved in movers(view.series):
+        if (moved.series.identity, moved.series.metric) in said:
+            continue
         result = results.get(moved.series.identity)
         yield Finding(
             rank_of_change(moved),

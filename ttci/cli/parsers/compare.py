@@ -60,7 +60,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="models",
         metavar="NAME",
-        help="a model or a glob of models, repeatable; default: all",
+        help="a model, a glob of models or a pair (llama3@cpu), repeatable; default: all",
     )
     models.completer = known_models  # type: ignore[attr-defined]  # as argcomplete has it
     add_devices(parser)
