@@ -105,6 +105,7 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
             "errors": found.outcomes.get("error", 0),
             "missed": found.verdicts.get("missed", 0),
             "slower": found.history.counts.get("slower", 0) if found.history else "",
+            "slower-than-base": found.slower_than_base,
             "history": access,
             "report-dir": folder,
             "junit": _if_there(folder / names.JUNIT),
@@ -113,6 +114,10 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
             "exit-code": int(ends_with),
         }
     )
+
+
+class _Comparison(BaseModel):
+    counts: dict[str, int] = {}
 
 
 class _History(BaseModel):
@@ -125,7 +130,14 @@ class _Report(BaseModel):
     exit_code: ExitCode
     outcomes: dict[str, int] = {}
     verdicts: dict[str, int] = {}
+    comparisons: list[_Comparison] = []
     history: _History | None = None
+
+    @property
+    def slower_than_base(self) -> int | str:
+        """Of what was compared; empty where nothing was."""
+        slower = [comparison.counts.get("slower", 0) for comparison in self.comparisons]
+        return sum(slower) if slower else ""
 
 
 def _check_confirm(inputs: Inputs) -> None:

@@ -36,7 +36,9 @@ def compare(options: Namespace) -> ExitCode:
     from ttci.compare.checkouts import checked_out
 
     if options.html and options.html.is_dir():
-        raise InputError(f"--html {options.html}: a folder; name a file, {options.html / 'compare.html'} say")
+        raise InputError(
+            f"--html {options.html}: a folder; name a file, {options.html / names.COMPARISON_PAGE} say"
+        )
     sides = checked_out(options.manifest, options.base, options.head, merge_base=options.merge_base)
     with _terminated(), sides as checkouts:
         comparing = _comparing(checkouts, options)

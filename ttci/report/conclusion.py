@@ -70,8 +70,8 @@ def exit_code_of(report: Report, fail_on: str) -> ExitCode:
 
     `drift` also fails on what is slower than its history, or than the base that it was
     measured beside. `regression` is for branches with checks that are known to fail: it
-    fails on what became worse, missed targets and slower figures, and on everything that could not be judged or was not there,
-    and not on wrong numbers.
+    fails on what became worse, missed targets and slower figures, and on everything that
+    could not be judged or was not there, and not on wrong numbers.
     """
     if fail_on == "never":
         return ExitCode.OK
