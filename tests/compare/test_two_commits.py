@@ -113,6 +113,11 @@ def test_only_pairs_that_have_changed_are_compared_where_that_is_asked_for(
     repository.write(other=model())
     base = repository.commit()
     assert repository.compare(base, "--changed").code == 5
+    assert repository.compare(base, "--model", "other@cpu").code == 0
+    assert repository.words() == {"other@cpu/lin[memory] memory_mb": "same"}
+    unknown = repository.compare(base, "--model", "other@cpuu")
+    assert unknown.code == 2
+    assert 'unknown device "cpuu"; did you mean "cpu"?' in unknown.output
     repository.write(other=model(width=64))
     assert repository.compare(base, "--changed").code == 0
     assert repository.words() == {"other@cpu/lin[memory] memory_mb": "slower"}
