@@ -146,10 +146,22 @@ def written(folder: Path, comparison: ComparisonRun) -> None:
     (folder / "comparison.json").write_text(comparison.model_dump_json(by_alias=True))
 
 
-def test_comparisons_of_several_jobs_are_read_from_their_folders(tmp_path: Path) -> None:
+def test_comparisons_of_several_jobs_are_read_from_their_folders_and_made_one(tmp_path: Path) -> None:
     leave(tmp_path / "one", run_here())
-    written(tmp_path / "one", beside(compared()))
+    written(tmp_path / "one", beside(compared(Comparison.SAME, 1.0, 0.01)))
     written(tmp_path / "two", beside(counted(1.0, 1.0)))
+    written(tmp_path / "again", beside(compared(), minutes=9))
+    [comparison] = with_comparisons(collect([tmp_path])).comparisons
+    words = {figure.id: figure.comparison for figure in comparison.figures}
+    assert words == {ID: Comparison.SLOWER, f"{PAIR}/attention[memory]": Comparison.SAME}
+    assert (comparison.seconds, comparison.pairs_of_processes) == (126.0, 36)
+
+
+def test_comparisons_with_two_bases_stay_two(tmp_path: Path) -> None:
+    leave(tmp_path / "one", run_here())
+    other = comparison_of().base.model_copy(update={"commit": "c" * 40})
+    written(tmp_path / "one", beside(compared()))
+    written(tmp_path / "two", beside(counted(1.0, 1.0)).model_copy(update={"base": other}))
     assert len(with_comparisons(collect([tmp_path])).comparisons) == 2
 
 
@@ -183,6 +195,7 @@ def test_ttci_report_ends_with_1_where_it_is_told_to_fail_on_what_is_slower(
     assert done.code == 1, done.output
     assert "--fail-on drift: 1 slower than their history or base" in done.output
     assert "<title>Slower than its base" in (reports / "report.html").read_text(encoding="utf-8")
+    assert "<title>1 slower" in (reports / "compare.html").read_text(encoding="utf-8")
     written(reports, beside(compared(), minutes=-5))
     done = project.ttci("report", "--fail-on", "drift")
     assert done.code == 0

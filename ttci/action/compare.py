@@ -76,7 +76,6 @@ def _jobs(inputs: Inputs, environ: Mapping[str, str]) -> list[Job]:
 def _run(inputs: Inputs, base: str, jobs: Sequence[Job], environ: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "ttci", "compare", base, "--changed", "--no-annotations"]
     command += ["--manifest", str(inputs.manifest), "--report-dir", str(inputs.report_dir)]
-    command += ["--html", str(inputs.report_dir / names.COMPARISON_PAGE)]
     command += ["--seconds", str(inputs.compare_seconds), *(f"--model={job.pair}" for job in jobs)]
     with commands_stopped():
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False)

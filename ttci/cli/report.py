@@ -31,6 +31,7 @@ from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, v
 from ttci.report.drift_text import changed_lines, note_lines
 from ttci.report.finding import Place
 from ttci.report.findings import findings, impossible_lines
+from ttci.report.html.comparison import write_comparison
 from ttci.report.html.report import write_html
 from ttci.report.limits import manifest_at
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
@@ -93,7 +94,7 @@ def _judged(options: Namespace) -> Report:
     found = replace(_collected(options.folders, options.plan), manifest=manifest_at(options.manifest))
     beside = with_history(found, options.history, options.default_branch, options.manifest)
     own = with_comparisons(beside)
-    if len(own.comparisons) < len(beside.comparisons):
+    if beside.comparisons and not own.comparisons:
         what = "is of another commit than these runs, or older than they are: it is not counted"
         print(f"{names.COMPARISON} {what}", file=sys.stderr)
     return own
@@ -121,6 +122,8 @@ def _write_files(found: Report, out: Path, fail_on: str) -> Report:
     found = write_merged_junit(found, out / names.JUNIT)
     write_whole(out / names.REPORT, encode_report(found, fail_on))
     write_html(found, out / names.PAGE, fail_on)
+    for comparison in found.comparisons[-1:]:
+        write_comparison(comparison, out / names.COMPARISON_PAGE)
     write_whole(out / names.SUMMARY, [render_summary(found, fail_on=fail_on)])
     return found
 

@@ -7,7 +7,7 @@ was begun after them: one of an earlier state of the files says nothing of these
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ttci.drift.judgement import HistoryView, SeriesDrift
@@ -47,10 +47,29 @@ def with_comparisons(report: Report) -> Report:
     runs = {entry.pair: entry.run for entry in report.pairs if entry.run}
     own = [_of_runs(comparison, runs) for comparison in report.comparisons]
     kept = sorted((entry for entry in own if entry), key=lambda entry: str(entry.started))
-    report = replace(report, comparisons=tuple(kept))
+    report = replace(report, comparisons=tuple(_merged(kept)))
     if not kept or report.history is None:
         return report
     return replace(report, history=_settled(report.history, compared_figures(report)))
+
+
+def _merged(comparisons: Iterable[ComparisonRun]) -> Iterator[ComparisonRun]:
+    """Those of the same two commits, as the jobs of a fan-out leave them, as one; the newest counts."""
+    of_commits: dict[tuple[str, str, float], list[ComparisonRun]] = {}
+    for entry in comparisons:
+        of_commits.setdefault((entry.base.commit, entry.head.commit, entry.same), []).append(entry)
+    for several in of_commits.values():
+        figures = {(figure.id, figure.name): figure for entry in several for figure in entry.figures}
+        yield several[-1].model_copy(
+            update={
+                "seconds": sum(entry.seconds for entry in several),
+                "pairs_of_processes": sum(entry.pairs_of_processes for entry in several),
+                "is_interrupted": any(entry.is_interrupted for entry in several),
+                "figures": tuple(figures.values()),
+                "not_compared": tuple(dict.fromkeys(e for entry in several for e in entry.not_compared)),
+                "notes": tuple(dict.fromkeys(note for entry in several for note in entry.notes)),
+            }
+        )
 
 
 def _of_runs(comparison: ComparisonRun, runs: Mapping[str, Run]) -> ComparisonRun | None:
