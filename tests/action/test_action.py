@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -16,6 +16,7 @@ from tests.action.action_runner import Job, Outputs, Used, read_values, run_acti
 from tests.action.github_expressions import Expressions
 from tests.conftest import clean_environment
 from tests.pair_folders import leave, missed, result_of, run_of
+from tests.repositories import GIT, Repository, event, git
 from tests.root import ROOT
 from ttci.action.__main__ import main
 from ttci.action.files import write_outputs
@@ -121,10 +122,12 @@ def use_action(
         strategy: dict[str, int] | None = None,
         python: str = sys.executable,
         temporary: Path = runner_temp,
+        said: Mapping[str, str] | None = None,
         **inputs: str,
     ) -> Ended:
         folder = folder or new_project(tmp_path_factory)
         environment = clean_environment() | {"RUNNER_TEMP": str(temporary), "GITHUB_ACTIONS": "true"}
+        environment |= said or {}
         context = {"github": {"token": "secret"}, "strategy": strategy or {"job-index": 0, "job-total": 1}}
         stand_ins = {
             "actions/setup-python": lambda _: {"python-path": python},
@@ -247,7 +250,11 @@ def test_wrong_input_ends_red_with_one_annotation_that_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "name", ["models", "devices", "manifest", "pytest-args", "report-dir", "fail-on", "history", "confirm"]
+    "name",
+    [
+        *("models", "devices", "manifest", "pytest-args", "report-dir", "fail-on"),
+        *("history", "confirm", "compare", "compare-seconds"),
+    ],
 )
 @pytest.mark.parametrize("value", NASTY)
 def test_no_input_is_run_by_a_shell(
@@ -305,6 +312,26 @@ def test_what_a_test_prints_is_no_command(nasty: Ended) -> None:
     outside = re.sub(stopped, "", log, flags=re.MULTILINE | re.DOTALL)
     assert "::error::forged" in log
     assert "::error::forged" not in outside
+
+
+@pytest.mark.usefixtures("_needs_torch")
+def test_pull_request_is_measured_beside_its_base_and_what_is_slower_ends_red_where_asked(
+    use_action: Callable[..., Ended], tmp_path: Path
+) -> None:
+    clone = Repository.make(tmp_path).clone
+    base = git(clone, "rev-parse", "HEAD")
+    (clone / "model.py").write_text((clone / "model.py").read_text().replace("Linear(8, 8)", "Linear(8, 64)"))
+    git(clone, "commit", "-q", "-a", "-m", "change")
+    sides = {"base": {"sha": base}, "head": {"sha": git(clone, "rev-parse", "HEAD")}}
+    said = GIT | event(tmp_path, "pull_request", "refs/pull/7/merge", pull_request=sides)
+    ended = use_action(clone, said=said, models="green", compare="base", fail_on="drift")
+    assert ended.job.status == "failure", ended.job.log
+    assert ended.job.names[2:5] == ["Test", "Compare with the base", "Report"]
+    assert (ended.outputs["verdict"], ended.outputs["slower-than-base"]) == ("passed", "1")
+    [mark] = ended.annotations
+    assert mark.startswith("::error file=model.py,line=8,title=green@cpu/layer[memory]::")
+    assert "### Measured beside " in ended.job.summary
+    assert json.loads((clone / "reports" / "comparison.json").read_text())["base"]["commit"] == base
 
 
 def test_artifact_of_a_job_of_a_matrix_has_a_name_of_its_own(use_action: Callable[..., Ended]) -> None:

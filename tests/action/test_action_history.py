@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -13,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.action.action_runner import Job, Outputs, read_values, run_action
+from tests.action.action_runner import Job, Outputs, run_action
 from tests.action.github_expressions import Expressions
+from tests.action.steps import Steps
 from tests.conftest import clean_environment
 from tests.histories import kept
 from tests.pair_folders import latency, leave, result_of, run_of
 from tests.repositories import GIT, MANIFEST, Repository, event, git, pull_request
 from tests.root import ROOT
-from ttci.action.__main__ import main
 from ttci.action.history import is_trusted
 from ttci.results import Run, read_run
 
@@ -59,38 +58,6 @@ def test_event_that_cannot_be_read_is_not_trusted(tmp_path: Path, content: str) 
     Path(said["GITHUB_EVENT_PATH"]).write_text(content)
     assert not is_trusted(said)
     assert not is_trusted(said | {"GITHUB_EVENT_PATH": str(tmp_path / "nowhere")})
-
-
-@dataclass
-class Steps:
-    """The steps of a job, in this process: they start the commands that the action starts."""
-
-    repository: Repository
-    monkeypatch: pytest.MonkeyPatch
-    capfd: pytest.CaptureFixture[str]
-    inputs: dict[str, str] = field(default_factory=lambda: {"history": "branch"})
-
-    def run(self, step: str, said: dict[str, str], **inputs: str) -> tuple[Outputs, str]:
-        """What a step leaves: its outputs and its log."""
-        outputs = self.repository.clone.parent / "outputs"
-        outputs.write_text("")
-        with self.monkeypatch.context() as patch:
-            patch.chdir(self.repository.clone)
-            told = {"annotations": "false", "summary": "false"} | self.inputs | inputs
-            variables = {f"TTCI_INPUT_{name.upper()}": value for name, value in told.items()}
-            for name, value in ({"GITHUB_OUTPUT": str(outputs)} | GIT | said | variables).items():
-                patch.setenv(name, value)
-            assert main([step]) == 0
-        captured = self.capfd.readouterr()
-        return read_values(outputs), captured.out + captured.err
-
-
-@pytest.fixture
-def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Steps:
-    for name in os.environ.keys() - clean_environment().keys():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TTCI_CACHE", str(tmp_path / "cache"))
-    return Steps(Repository.make(tmp_path), monkeypatch, capfd)
 
 
 def measured(value: float = 5.0, minutes: int = 0, reruns: tuple[float, ...] = ()) -> Run:

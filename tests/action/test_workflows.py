@@ -244,6 +244,16 @@ def test_plan_has_a_job_for_each_pair_on_its_own_runner_with_its_own_time(fan_ou
     assert MODELS["jobs"]["run"]["strategy"]["fail-fast"] is False
 
 
+@pytest.mark.parametrize(("compare", "depth"), [("", "1"), ("base", "0")])
+def test_jobs_of_pairs_fetch_the_base_where_they_compare_with_it(
+    fan_out: FanOut, compare: str, depth: str
+) -> None:
+    checkout, _, test = MODELS["jobs"]["run"]["steps"]
+    context = {"inputs": fan_out.inputs | {"compare": compare}}
+    texts = {"depth": checkout["with"]["fetch-depth"], "compare": test["with"]["compare"]}
+    assert fan_out.expressions.texts(texts, context, "success") == {"depth": depth, "compare": compare}
+
+
 def test_more_pairs_than_github_has_jobs_share_them(fan_out: FanOut) -> None:
     model = '[models.{}]\nsource = "m.py"\ndevices = ["cpu"]\n'
     with (fan_out.workspace / "models_manifest.toml").open("a") as file:

@@ -67,6 +67,20 @@ def test_head_is_the_working_tree_with_what_is_not_committed_where_none_is_named
     assert mark.startswith("::error file=model.py,line=8,title=tiny@cpu/lin[memory]::memory_mb is slower")
 
 
+def test_a_page_is_written_where_it_is_asked_for_and_a_folder_in_its_place_is_refused(
+    make_repository: MakeRepository,
+) -> None:
+    repository = make_repository()
+    repository.write(model=model(width=64))
+    assert repository.compare("main", "--html", "reports/pages/compare.html").code == 0
+    page = (repository.path / "reports/pages/compare.html").read_text(encoding="utf-8")
+    assert "<title>1 slower · ttci comparison</title>" in page
+    assert '"id":"tiny@cpu/lin[memory]"' in page
+    refused = repository.compare("main", "--html", "reports")
+    assert refused.code == 2
+    assert "--html reports: a folder; name a file" in refused.output
+
+
 def test_a_named_head_is_measured_whatever_lies_in_the_working_tree(make_repository: MakeRepository) -> None:
     repository = make_repository(model(width=64))
     repository.write(model=model())
@@ -99,6 +113,11 @@ def test_only_pairs_that_have_changed_are_compared_where_that_is_asked_for(
     repository.write(other=model())
     base = repository.commit()
     assert repository.compare(base, "--changed").code == 5
+    assert repository.compare(base, "--model", "other@cpu").code == 0
+    assert repository.words() == {"other@cpu/lin[memory] memory_mb": "same"}
+    unknown = repository.compare(base, "--model", "other@cpuu")
+    assert unknown.code == 2
+    assert 'unknown device "cpuu"; did you mean "cpu"?' in unknown.output
     repository.write(other=model(width=64))
     assert repository.compare(base, "--changed").code == 0
     assert repository.words() == {"other@cpu/lin[memory] memory_mb": "slower"}

@@ -17,7 +17,7 @@ from tests.pair_folders import latency, leave, missed, result_of, run_of, throug
 from ttci.cli.main import main
 from ttci.export.gitlab import code_quality
 from ttci.report import FAIL_ON
-from ttci.report.findings import Finding, Place
+from ttci.report.finding import Finding, Place
 from ttci.report.ranking import Rank
 from ttci.results import Outcome, Result
 

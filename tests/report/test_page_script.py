@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 
 from tests.browser import Page, chromium
+from tests.comparisons import compared, comparison_of
 from tests.histories import drifted, view_of
 from tests.pair_folders import latency, result_of, run_of
 from ttci.report.collect import PairReport, Report
 from ttci.report.html import bundle as bundle_module
 from ttci.report.html.bundle import BundleError, bundle
+from ttci.report.html.comparison import comparison_data
 from ttci.report.html.report_data import page_data
 from ttci.report.html.trend_data import trend_data
-from ttci.results import Drift, Outcome, Verdict, limit_of
+from ttci.results import Comparison, Drift, Outcome, Verdict, limit_of
 
 ASSETS = Path(bundle_module.__file__).with_name("assets")
-PAGES = ("report.js", "report_with_trends.js", "site.js")
+PAGES = ("report.js", "report_with_trends.js", "site.js", "comparison.js")
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +170,14 @@ def test_the_types_of_trends_name_what_is_written() -> None:
     assert properties("trend_data.js", "RunColumns") == set(data["runs"])
 
 
+def test_the_types_of_a_comparison_name_what_is_written() -> None:
+    data = comparison_data(comparison_of(compared()))
+    assert properties("comparison_data.js", "ComparisonData") == set(data)
+    assert properties("comparison_data.js", "ComparedFigure") == set(data["figures"][0])
+
+
 def test_the_types_of_words_name_every_word() -> None:
     assert words("data.js", "Outcome") == set(map(str, Outcome))
     assert words("data.js", "Verdict") == set(map(str, Verdict))
     assert words("trend_data.js", "Drift") == set(map(str, Drift))
+    assert words("comparison_data.js", "Word") == set(map(str, Comparison))

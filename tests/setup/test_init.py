@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import tomli
+import yaml
 
 from tests.conftest import Done, Project, clean_environment
 from tests.repositories import git
 from tests.root import ROOT
+from ttci.manifest import load_manifest
+from ttci.planning.plan import plan
+from ttci.runner.environments import PairEnvironment
 
 DECLARES = """\
 from torch import nn
@@ -220,6 +225,47 @@ def test_what_is_written_passes_check_actionlint_and_zizmor(repository: Project,
     zizmor = [program, "--offline", "--no-progress", "--quiet", str(workflow)]
     done = subprocess.run(zizmor, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("_needs_torch")
+def test_its_pull_requests_are_measured_beside_the_base_and_the_report_says_what_came_of_it(
+    repository: Project,
+) -> None:
+    """What its steps type, in the merge that GitHub makes of a pull request."""
+    init(repository, "--example")
+    model = next(repository.path.glob("**/*tiny*.py"))
+    text = (
+        "from torch import nn\nfrom ttci.testing import TestableModule, TestConfig\n\n\n"
+        "class Tiny(TestableModule):\n    def get_test_configs(self):\n"
+        '        config = TestConfig("lin", (1, 4, 8), test_cases=["memory"])\n'
+        '        return {"lin": (nn.Linear(8, WIDTH), config)}\n'
+    )
+    for branch, width in (("trunk", 8), ("change", 64)):
+        git(repository.path, "checkout", "-q", "-B", branch)
+        model.write_text(text.replace("WIDTH", str(width)))
+        git(repository.path, "add", "-A")
+        git(repository.path, "commit", "-q", "-m", branch)
+    git(repository.path, "checkout", "-q", "--detach", "trunk")
+    git(repository.path, "merge", "-q", "--no-ff", "-m", "merge", "change")
+    _make_environment(repository)
+    workflow = yaml.safe_load((repository.path / WRITTEN[2]).read_text(encoding="utf-8"))
+    steps = workflow["jobs"]["models"]["steps"]
+    typed = [shlex.split(step["run"]) for step in steps if step.get("run", "").startswith("ttci ")]
+    assert [arguments[1] for arguments in typed] == ["compare", "report"]
+    assert repository.ttci("run", "tiny").code == 0
+    compared, reported = (repository.ttci(*arguments[1:]) for arguments in typed)
+    assert compared.code == 0, compared.output
+    assert "; against HEAD^1: 1 slower" in reported.lines[-1]
+
+
+def _make_environment(repository: Project) -> None:
+    """That of the pairs, as nox leaves it: here the one of the tests in its place."""
+    written = load_manifest(repository.path / "models_manifest.toml")
+    made = PairEnvironment.of(written, plan(written, ["tiny"], ["cpu"]).jobs[0])
+    made.python.parent.mkdir(parents=True)
+    made.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    made.python.chmod(0o755)
+    (made.folder / "installed.txt").write_text(made.fingerprint())
 
 
 def test_workflow_uses_the_actions_that_our_own_use() -> None:

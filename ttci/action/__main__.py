@@ -1,4 +1,4 @@
-"""``python -m ttci.action plan|test|report|history|site``: one step; its inputs are in the environment."""
+"""``python -m ttci.action plan|test|compare|report|history|site``: a step; the environment has its inputs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttci.action import history, steps
+from ttci.action import compare, history, steps
 from ttci.action.files import print_error, write_outputs
 from ttci.action.inputs import read_inputs
-from ttci.errors import VERDICTS, ExitCode, TtciError
+from ttci.errors import VERDICTS, ExitCode, TtciError, worst
 from ttci.files import print_any_text
 
 _WITHOUT_A_VERDICT = ("plan", "history", "site")
@@ -20,7 +20,8 @@ def main(arguments: Sequence[str]) -> int:
     """Do one step; returns its exit code, which is 0 wherever a later step has the verdict."""
     print_any_text()
     [step] = arguments
-    run_code = ExitCode(int(os.environ.get("TTCI_RUN_EXIT_CODE") or ExitCode.OK))
+    ended = (os.environ.get(f"TTCI_{name}_EXIT_CODE") for name in ("RUN", "COMPARE"))
+    run_code = worst(ExitCode(int(code or ExitCode.OK)) for code in ended)
     try:
         inputs = read_inputs(os.environ)
         if step == "plan":
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
             steps.plan_jobs(inputs, Path(seconds) if seconds else None)
         elif step == "test":
             steps.test(inputs)
+        elif step == "compare":
+            compare.compare(inputs, run_code, os.environ)
         elif step == "history":
             history.keep_runs(inputs, os.environ)
         elif step == "site":

@@ -34,6 +34,8 @@ class Inputs:
     history: str = ""  # what the manifest says where empty
     history_add: bool = True  # where the run is trusted
     confirm: bool = False
+    compare: str = ""  # with what a pull request is measured; nothing where empty
+    compare_seconds: int = 60
     boards: int = 1  # how many runners there are of each kind that has a board
     python_version: str = ""
     board_python_version: str = ""
@@ -60,6 +62,8 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         history=reader.history("history"),
         history_add=reader.yes("history-add"),
         confirm=reader.yes("confirm", default="false"),
+        compare=reader.one_of("compare", ("base",)) if reader.text("compare") else "",
+        compare_seconds=reader.count("compare-seconds", default="60"),
         boards=reader.count("boards"),
         python_version=reader.text("python-version"),
         board_python_version=reader.text("board-python-version"),
@@ -115,8 +119,8 @@ class _Reader:
             self.mistakes.append(f"{name}: {quoted(value)} is neither true nor false")
         return value == "true"
 
-    def count(self, name: str) -> int:
-        value = self.text(name) or "1"
+    def count(self, name: str, default: str = "1") -> int:
+        value = self.text(name) or default
         if not re.fullmatch("[1-9][0-9]{0,3}", value):
             self.mistakes.append(f"{name}: {quoted(value)} is not a whole number from 1 to 9999")
             return 1

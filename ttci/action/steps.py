@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from ttci.action import history
-from ttci.action.choice import Choice, choose, here, left_out
 from ttci.action.files import commands_stopped, print_error, write_outputs
 from ttci.action.inputs import Inputs
 from ttci.action.install import install_for
@@ -22,6 +21,7 @@ from ttci.artifacts.pair_folder import PairFolder
 from ttci.artifacts.plan_file import write_planned
 from ttci.errors import VERDICTS, ExitCode, InputError, MachineryError, NothingMatchedError, TtciError, worst
 from ttci.manifest import load_manifest
+from ttci.planning.choice import Choice, choose, here, left_out, together
 from ttci.planning.packing import PackedJob, pack
 from ttci.planning.plan import Job
 from ttci.report.seconds import read_seconds
@@ -39,9 +39,8 @@ _COUNTS = {
 
 def plan_jobs(inputs: Inputs, seconds: Path | None) -> None:
     """Leave the matrix of a fan-out as an output, and plan.json for its report."""
-    choices = choose(load_manifest(inputs.manifest), inputs.models, inputs.devices)
-    jobs = list(dict.fromkeys(job for choice in choices for job in choice.plan.jobs))
-    left = [entry for choice in choices for entry in choice.plan.left_out]
+    chosen = together(choose(load_manifest(inputs.manifest), inputs.models, inputs.devices))
+    jobs, left = chosen.jobs, chosen.left_out
     _write_plan(inputs.report_dir, jobs, left)
     packed = pack(jobs, _MOST_JOBS, _known_seconds(seconds), inputs.boards)
     print(f"{len(jobs)} pairs in {len(packed)} jobs")
@@ -106,6 +105,7 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
             "errors": found.outcomes.get("error", 0),
             "missed": found.verdicts.get("missed", 0),
             "slower": found.history.counts.get("slower", 0) if found.history else "",
+            "slower-than-base": found.slower_than_base,
             "history": access,
             "report-dir": folder,
             "junit": _if_there(folder / names.JUNIT),
@@ -114,6 +114,10 @@ def report(inputs: Inputs, run_code: ExitCode) -> None:
             "exit-code": int(ends_with),
         }
     )
+
+
+class _Comparison(BaseModel):
+    counts: dict[str, int] = {}
 
 
 class _History(BaseModel):
@@ -126,7 +130,14 @@ class _Report(BaseModel):
     exit_code: ExitCode
     outcomes: dict[str, int] = {}
     verdicts: dict[str, int] = {}
+    comparisons: list[_Comparison] = []
     history: _History | None = None
+
+    @property
+    def slower_than_base(self) -> int | str:
+        """Of what was compared; empty where nothing was."""
+        slower = [comparison.counts.get("slower", 0) for comparison in self.comparisons]
+        return sum(slower) if slower else ""
 
 
 def _check_confirm(inputs: Inputs) -> None:

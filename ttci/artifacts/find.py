@@ -28,11 +28,13 @@ class Found:
     Attributes:
         pairs: the folders of pairs.
         plans: every plan.json.
+        comparisons: every comparison.json.
         unread: folders that were not looked into, each with the reason.
     """
 
     pairs: list[Path] = field(default_factory=list)
     plans: list[Path] = field(default_factory=list)
+    comparisons: list[Path] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
@@ -57,6 +59,7 @@ def look_below(root: Path) -> Found:
         found.pairs += [folder] if is_pair else []
         found.pairs += [link for link in map(folder.joinpath, sorted(folders)) if _is_link_to_pair(link)]
         found.plans += [folder / names.PLAN] if names.PLAN in files else []
+        found.comparisons += [folder / names.COMPARISON] if names.COMPARISON in files else []
         passed_over = _PARTS_OF_A_PAIR if is_pair else ()
         folders[:] = sorted(inside for inside in folders if inside[0] != "." and inside not in passed_over)
     found.pairs = _without_artifacts(found.pairs)

@@ -10,7 +10,7 @@ PARTS = ("spread", "alone")  # folders of a pair with workers, while it runs
 AGAIN = "again"  # the folder of what is measured once more
 # Of many pairs: what was planned, beside their folders; and what a report says of them.
 PLAN = "plan.json"
-COMPARISON = "comparison.json"  # of two commits
+COMPARISON, COMPARISON_PAGE = "comparison.json", "compare.html"  # of two commits
 REPORT, PAGE, SUMMARY = "report.json", "report.html", "summary.md"
 # Of a report for GitLab, which suggests these names, and for Buildkite.
 CODE_QUALITY, METRICS = "gl-code-quality-report.json", "metrics.txt"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ttci.artifacts import names
 from ttci.errors import DeviceUnavailableError, ExitCode, InputError, NothingMatchedError
 from ttci.files import write_whole
-from ttci.planning.plan import Plan, plan
+from ttci.planning.choice import choose, together
+from ttci.planning.plan import Plan
 from ttci.report.annotations import annotation_lines
 from ttci.runner.child import Terminated
 from ttci.text.terminal import can_be_redrawn, terminal_width
@@ -23,8 +24,8 @@ from ttci.text.terminal import can_be_redrawn, terminal_width
 if TYPE_CHECKING:
     from ttci.compare.checkouts import Checkouts
     from ttci.compare.compare import Comparing
-    from ttci.compare.results import ComparisonRun
     from ttci.manifest import DeviceEntry
+    from ttci.results.comparison import ComparisonRun
 
 _WITHOUT_A_CLOCK = ("mock", "simulator")  # targets of devices
 _INTERRUPTED = "interrupted; what had been measured stands above and in {}"
@@ -34,6 +35,10 @@ def compare(options: Namespace) -> ExitCode:
     """Measure both commits in turns, print what is known, and write it; whatever ends it."""
     from ttci.compare.checkouts import checked_out
 
+    if options.html and options.html.is_dir():
+        raise InputError(
+            f"--html {options.html}: a folder; name a file, {options.html / names.COMPARISON_PAGE} say"
+        )
     sides = checked_out(options.manifest, options.base, options.head, merge_base=options.merge_base)
     with _terminated(), sides as checkouts:
         comparing = _comparing(checkouts, options)
@@ -69,8 +74,9 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
     """
     from ttci.cli.run import print_left_out
 
-    chosen = plan(checkouts.manifest, options.models, options.devices)
-    absent = chosen.absent(options.devices)
+    choices = choose(checkouts.manifest, options.models, options.devices)
+    chosen = together(choices)
+    absent = [job for choice in choices for job in choice.absent]
     if absent:
         raise DeviceUnavailableError("\n".join(f"{job.pair}: {job.missing}" for job in absent))
     boards = [job.pair for job in chosen.here if job.has_board]
@@ -111,15 +117,11 @@ def _refuse_without_statistics(devices: Iterable[DeviceEntry]) -> None:
 
 def _leave(found: ComparisonRun, options: Namespace) -> Path:
     """Print what is known and write it; where it is written."""
-    from ttci.compare.text import findings, lines_of, table
+    from ttci.compare.text import lines_of, table
+    from ttci.report.comparison_text import findings
 
-    file: Path = options.report_dir / names.COMPARISON
     text = found.model_dump_json(by_alias=True, indent=2)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, [f"{text}\n"])
-    except OSError as error:
-        raise InputError(f"--report-dir {options.report_dir}: {error.strerror}") from None
+    file = _write(found, text, options)
     if options.json:
         print(text)
     else:
@@ -130,6 +132,30 @@ def _leave(found: ComparisonRun, options: Namespace) -> Path:
         stream = sys.stderr if options.json else sys.stdout
         stream.writelines(f"{line}\n" for line in annotation_lines(findings(found), fail_on))
     return file
+
+
+def _write(found: ComparisonRun, text: str, options: Namespace) -> Path:
+    """Write comparison.json and the page, where one is asked for; where the former is."""
+    from ttci.compare.text import unsure_lines
+    from ttci.report.html.comparison import write_comparison
+
+    file: Path = options.report_dir / names.COMPARISON
+    with _explained(f"--report-dir {options.report_dir}"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, [f"{text}\n"])
+    if options.html:
+        with _explained(f"--html {options.html}"):
+            options.html.parent.mkdir(parents=True, exist_ok=True)
+            write_comparison(found, options.html, list(unsure_lines(found)))
+    return file
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{what}: {error.strerror}") from None
 
 
 def _exit_code(found: ComparisonRun, options: Namespace) -> ExitCode:

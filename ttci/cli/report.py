@@ -26,9 +26,12 @@ from ttci.git import repository_above
 from ttci.report.annotations import annotation_lines
 from ttci.report.as_json import encode_report
 from ttci.report.collect import Report, collect
+from ttci.report.compared import with_comparisons
 from ttci.report.conclusion import exit_code_of, fails_on_drift, slower_count, verdict_line
 from ttci.report.drift_text import changed_lines, note_lines
-from ttci.report.findings import Place, findings, impossible_lines
+from ttci.report.finding import Place
+from ttci.report.findings import findings, impossible_lines
+from ttci.report.html.comparison import write_comparison
 from ttci.report.html.report import write_html
 from ttci.report.limits import manifest_at
 from ttci.report.merged import write_merged_benchmarks, write_merged_junit
@@ -89,7 +92,12 @@ def export(options: Namespace) -> ExitCode:
 def _judged(options: Namespace) -> Report:
     """What the folders hold, beside its history."""
     found = replace(_collected(options.folders, options.plan), manifest=manifest_at(options.manifest))
-    return with_history(found, options.history, options.default_branch, options.manifest)
+    beside = with_history(found, options.history, options.default_branch, options.manifest)
+    own = with_comparisons(beside)
+    if beside.comparisons and not own.comparisons:
+        what = "is of another commit than these runs, or older than they are: it is not counted"
+        print(f"{names.COMPARISON} {what}", file=sys.stderr)
+    return own
 
 
 def _collected(folders: list[Path], plan: Path | None) -> Report:
@@ -114,6 +122,8 @@ def _write_files(found: Report, out: Path, fail_on: str) -> Report:
     found = write_merged_junit(found, out / names.JUNIT)
     write_whole(out / names.REPORT, encode_report(found, fail_on))
     write_html(found, out / names.PAGE, fail_on)
+    for comparison in found.comparisons[-1:]:
+        write_comparison(comparison, out / names.COMPARISON_PAGE)
     write_whole(out / names.SUMMARY, [render_summary(found, fail_on=fail_on)])
     return found
 
@@ -177,10 +187,11 @@ def _say_of_history(found: Report, fail_on: str) -> None:
     """What is to be said of the history itself, and that it is why the report fails."""
     for line in note_lines(found.history) if found.history else ():
         print(line, file=sys.stderr)
-    if fail_on == "drift" and found.history is None:
+    if fail_on == "drift" and found.history is None and not found.comparisons:
         print("--fail-on drift: there is no history; name one with --history SOURCE", file=sys.stderr)
     if fails_on_drift(found, fail_on):
-        print(f"--fail-on {fail_on}: {slower_count(found):,} slower than their history", file=sys.stderr)
+        what = f"{slower_count(found):,} slower than their history or base"
+        print(f"--fail-on {fail_on}: {what}", file=sys.stderr)
 
 
 def _problem_lines(found: Report) -> Iterator[str]:

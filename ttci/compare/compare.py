@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
 
 from ttci.compare.checkouts import Checkout, Checkouts
 from ttci.compare.environments import pythons
 from ttci.compare.intervals import MOST_FALSE_CALLS
-from ttci.compare.results import Commit, ComparisonRun, NotCompared
 from ttci.compare.side import Subject
 from ttci.compare.turns import PairTurns, Turns
 from ttci.errors import InputError
 from ttci.manifest import Manifest, load_manifest
 from ttci.planning.plan import Job
+from ttci.results.comparison import Commit, ComparisonRun, NotCompared
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Comparing:
         self._notes: list[str] = []
         self._not_compared: list[NotCompared] = []
         self._turns: Turns | None = None
-        self._begin = time.monotonic()
+        self._started = datetime.now(timezone.utc)
 
     def run(self, say: Callable[[str], object]) -> None:
         """Make the environments, and measure; `say` is told how far it has come."""
@@ -69,6 +69,7 @@ class Comparing:
         return ComparisonRun(
             base=_commit_of(self._checkouts.base),
             head=_commit_of(self._checkouts.head),
+            started=self._started,
             same=self._question.same,
             most_false_calls=MOST_FALSE_CALLS,
             seconds=turns.seconds if turns else 0.0,

@@ -10,10 +10,10 @@ from typing import Any
 
 from ttci.compare.intervals import Interval, exact, interval_of, is_look
 from ttci.compare.messages import Message
-from ttci.compare.results import Figure, NotCompared
 from ttci.compare.side import RefusedError
 from ttci.manifest import Identity, Pair
 from ttci.results import Comparison, Measurement, Outcome
+from ttci.results.comparison import Figure, NotCompared
 
 LATENCY, TIMED_CHECK = "latency_ms", "performance"
 SIDES = ("base", "head")

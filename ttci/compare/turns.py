@@ -15,9 +15,9 @@ from random import Random
 
 from ttci.compare.measured import SIDES, TestTurns, not_compared, refusal_of, tests_in_common
 from ttci.compare.messages import Message
-from ttci.compare.results import Figure, NotCompared
 from ttci.compare.side import RefusedError, Side, SideError, Subject, Template, ask_each, template
 from ttci.manifest import Pair
+from ttci.results.comparison import Figure, NotCompared
 
 _TURN_S = 0.03  # of calls, about
 _MOST_CALLS = 10_000  # in a turn

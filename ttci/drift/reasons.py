@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from ttci.history.series import Point
-from ttci.results import Outcome
+from ttci.results import Comparison, Outcome
 
 
 class Explanation(Enum):
@@ -119,6 +119,24 @@ class NotInNewest:
     last: tuple[str, datetime] | None
 
 
+@dataclass(frozen=True)
+class BesideBase:
+    """Two commits were measured beside each other on one machine, which says more than `alone`.
+
+    Attributes:
+        word: what that came to.
+        base: the older commit, as it was named.
+        low, high: between which the ratio of the newer to the older lies.
+        alone: why history alone says something else.
+    """
+
+    word: Comparison
+    base: str
+    low: float | None
+    high: float | None
+    alone: Reason
+
+
 Reason: TypeAlias = (
     TooFewRuns
     | Exact
@@ -131,6 +149,7 @@ Reason: TypeAlias = (
     | OtherConditions
     | NotMeasured
     | NotInNewest
+    | BesideBase
 )
 
 

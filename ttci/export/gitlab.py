@@ -18,7 +18,7 @@ from typing import Any
 
 from ttci.export.points import Point
 from ttci.report import FAIL_ON_SLOWER
-from ttci.report.findings import Finding, Place
+from ttci.report.finding import Finding, Place
 from ttci.report.ranking import Rank
 from ttci.text.one_line import one_line
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ttci.report import FAIL_ON_SLOWER
-from ttci.report.findings import Finding
+from ttci.report.finding import Finding
 from ttci.report.ranking import Rank
 
 MOST_OF_A_LEVEL = 10

@@ -12,7 +12,8 @@ from ttci.report.collect import PairReport, Problem, Report
 from ttci.report.conclusion import fails_on_drift, verdict_word
 from ttci.report.drift_reasons import reason_text
 from ttci.report.drift_text import SUSPECTED, counts_of
-from ttci.results import Drift
+from ttci.results import Comparison, Drift
+from ttci.results.comparison import ComparisonRun
 
 SCHEMA = 1
 
@@ -21,7 +22,7 @@ def encode_report(report: Report, fail_on: str = "failure") -> Iterator[str]:
     """The JSON of `report`, in parts: what counts first, then an entry a pair with its run.json.
 
     `verdict` and `exit_code` are what they are whatever `fail_on`, one of `ttci.report.FAIL_ON`,
-    says; `fails_on_drift` is whether the command fails for what is slower than its history.
+    says; `fails_on_drift` is whether the command fails for what is slower than its history or its base.
     A pair's `drift` has an entry for each figure that was judged against its history.
     """
     drifts = _drift_by_pair(report.history)
@@ -44,8 +45,15 @@ def _head(report: Report, fail_on: str) -> dict[str, Any]:
         "verdicts": {str(verdict): count for verdict, count in report.verdicts.items()},
         "problems": list(map(_problem, report.problems)),
         "left_out": [entry.model_dump() for entry in report.left_out],
+        "comparisons": list(map(_comparison, report.comparisons)),
         "history": _history(report.history) if report.history else None,
     }
+
+
+def _comparison(run: ComparisonRun) -> dict[str, Any]:
+    """Both commits, and how often each word was reached; comparison.json has the figures."""
+    sides = {"base": run.base.model_dump(), "head": run.head.model_dump()}
+    return {**sides, "counts": {str(word): len(run.of(word)) for word in Comparison}}
 
 
 def _history(view: HistoryView) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttci.artifacts import ended, names
-from ttci.artifacts.bounded import check_readable
+from ttci.artifacts.bounded import check_readable, read_bounded
 from ttci.artifacts.find import Found, look_below, pair_named
 from ttci.artifacts.plan_file import LeftOut, Planned, read_planned
 from ttci.errors import ExitCode, InputError, MachineryError, quoted, worst
 from ttci.manifest import Manifest, Pair
 from ttci.report.limits import KnownLimits
 from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
+from ttci.results.comparison import ComparisonRun, parse_comparison
 from ttci.text.one_line import one_line
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Report:
         pairs: an entry a folder, and one for each planned pair that left none.
         left_out: pairs that were not to run, and why.
         problems: of no pair, such as a torn plan.
+        comparisons: of two commits, measured beside each other: the newer is that of the runs.
         history: its figures beside what earlier runs measured; None where nobody asked for it.
         manifest: says which devices have the same limits, and which targets there are; None where
             it is not at hand.
@@ -102,6 +104,7 @@ class Report:
     pairs: tuple[PairReport, ...]
     left_out: tuple[LeftOut, ...] = ()
     problems: tuple[Problem, ...] = ()
+    comparisons: tuple[ComparisonRun, ...] = ()
     history: HistoryView | None = None
     manifest: Manifest | None = None
 
@@ -159,6 +162,8 @@ def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:
             planned |= read_planned(path)
         except MachineryError as error:
             problems.append(Problem(str(error)))
+    comparisons, torn = _comparisons(below)
+    problems += torn
     found = _without_doubles(_read_all(_folders_of_pairs(below)))
     names = {entry.pair for entry in found}
     missing = [
@@ -170,7 +175,20 @@ def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:
     ]
     left_out = tuple(entry for entry in planned.left_out if entry.pair not in names)
     pairs = sorted([*found, *missing], key=lambda entry: (entry.pair, str(entry.folder)))
-    return Report(tuple(pairs), left_out, tuple(problems))
+    return Report(tuple(pairs), left_out, tuple(problems), comparisons)
+
+
+def _comparisons(below: Mapping[Path, Found]) -> tuple[tuple[ComparisonRun, ...], list[Problem]]:
+    """Each comparison once, and what cannot be read."""
+    read: list[ComparisonRun] = []
+    problems: list[Problem] = []
+    places = {path.resolve(): root for root, inside in below.items() for path in inside.comparisons}
+    for path, root in places.items():
+        try:
+            read.append(parse_comparison(read_bounded(path, root), str(path)))
+        except MachineryError as error:
+            problems.append(Problem(str(error)))
+    return tuple(read), problems
 
 
 def _folders_of_pairs(below: Mapping[Path, Found]) -> dict[Path, Path]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import singledispatch
 
 from ttci.drift.reasons import (
+    BesideBase,
     BeyondNoise,
     Exact,
     Explained,
@@ -101,6 +102,16 @@ def _(reason: NotMeasured) -> str:
 def _(reason: NotInNewest) -> str:
     last = f", as run {reason.last[0]} did on {reason.last[1]:%Y-%m-%d}" if reason.last else ""
     return f"Run {reason.run_id}, the newest of {reason.pair}, did not measure it{last}."
+
+
+@reason_text.register
+def _(reason: BesideBase) -> str:
+    low, high = reason.low, reason.high
+    lies = f", head/base between {low:.3f} and {high:.3f}" if low is not None and high is not None else ""
+    return (
+        f"Measured beside {reason.base} on one machine: {reason.word}{lies}. "
+        f"History alone: {reason_text(reason.alone)}"
+    )
 
 
 def statistics_texts(statistics: Statistics | None) -> Iterator[tuple[str, str]]:

@@ -9,16 +9,18 @@ no clock is no news. A measurement without a target is none either; it is counte
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from ttci.catalog.metrics import WITH_TARGETS
 from ttci.drift.judgement import HistoryView
 from ttci.manifest import Identity
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Problem, Report
+from ttci.report.compared import compared_figures
+from ttci.report.comparison_text import findings as comparison_findings
 from ttci.report.drift_text import describe_drift
+from ttci.report.finding import Finding, Place, place_of
 from ttci.report.limits import impossible_targets
 from ttci.report.ranking import (
     Rank,
@@ -29,40 +31,11 @@ from ttci.report.ranking import (
     ratio_to_limit,
     worsening,
 )
-from ttci.results import Outcome, Result, Run, Verdict, why_impossible
+from ttci.results import Comparison, Outcome, Result, Run, Verdict, why_impossible
 from ttci.text.measurement import describe_failure, describe_improvement
 from ttci.text.one_line import one_line
 
-_PLACE = re.compile(r"(?P<file>[^\x00-\x1f]+):(?P<line>[0-9]{1,9})")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A line of a file of the repository."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing to see.
-
-    Attributes:
-        ratio: of the measured value to its limit, or to what it was before, above 1 where it
-            is worse; None where nothing was measured, or where its size says nothing.
-        failed_check: the name of the check that found something wrong; None where none did.
-    """
-
-    rank: Rank
-    identity: str
-    text: str
-    ratio: float | None = None
-    place: Place | None = None
-    failed_check: str | None = None
+_CHANGED = (Comparison.SLOWER, Comparison.FASTER)
 
 
 def findings(report: Report) -> list[Finding]:
@@ -79,6 +52,7 @@ def _findings(report: Report) -> Iterator[Finding]:
         if entry.run:
             yield from _of_run(entry, entry.run)
     yield from impossible(report)
+    yield from _of_comparisons(report)
     if report.history:
         yield from _of_history(report, report.history)
 
@@ -98,7 +72,7 @@ def impossible(report: Report) -> Iterator[Finding]:
     stated = [model for model in models if model in report.manifest.models]
     for target in impossible_targets(report.manifest, stated, report.limits):
         if (f"{target.pair}/{target.test}", target.metric) not in said:
-            place = _place(f"{target.mistake.file}:{target.mistake.line}")
+            place = place_of(f"{target.mistake.file}:{target.mistake.line}")
             identity = str(Identity(target.pair, target.test, WITH_TARGETS[target.metric].check))
             yield Finding(Rank.IMPOSSIBLE, identity, f"target {target.metric}: {target.why}", place=place)
 
@@ -160,10 +134,27 @@ def _improvements(result: Result, run: Run) -> Iterable[Finding]:
             yield Finding(Rank.IMPROVED, result.id, text, None, _place_of_target(result, measurement.name))
 
 
+def _of_comparisons(report: Report) -> Iterator[Finding]:
+    """What differs between two commits; and what fails in the newer one only there."""
+    bad = (Outcome.ERROR, Outcome.FAILED)
+    failing = [result.id for entry in report.pairs for result in entry.results if result.outcome in bad]
+    for run in report.comparisons:
+        for finding in comparison_findings(run):
+            of = finding.identity
+            is_said = any(identity == of or identity.startswith((f"{of}/", f"{of}[")) for identity in failing)
+            if finding.rank is not Rank.ERROR:
+                yield finding
+            elif not is_said:  # its run was well: it is a warning
+                yield replace(finding, rank=Rank.UNAVAILABLE)
+
+
 def _of_history(report: Report, view: HistoryView) -> Iterator[Finding]:
     """What has changed, or looks so, at the line that declares its test."""
     results = {result.id: result for entry in report.pairs for result in entry.results}
+    said = {key for key, entry in compared_figures(report).items() if entry.figure.comparison in _CHANGED}
     for moved in movers(view.series):
+        if (moved.series.identity, moved.series.metric) in said:
+            continue
         result = results.get(moved.series.identity)
         yield Finding(
             rank_of_change(moved),
@@ -181,16 +172,8 @@ def _on(run: Run, text: str) -> str:
 def _place_of_target(result: Result, metric: str) -> Place | None:
     """Where the manifest states the target, else where the test is declared."""
     places = result.config.targets_at or {}
-    return _place(places.get(metric)) or _declared(result)
+    return place_of(places.get(metric)) or _declared(result)
 
 
 def _declared(result: Result) -> Place | None:
-    return _place(result.config.declared_at)
-
-
-def _place(text: str | None) -> Place | None:
-    """``file:line``, when it is one inside the repository."""
-    match = _PLACE.fullmatch(text) if text else None
-    if not match or match["file"].startswith("/") or ".." in match["file"].split("/"):
-        return None
-    return Place(match["file"], int(match["line"]))
+    return place_of(result.config.declared_at)

@@ -13,6 +13,7 @@ _CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 _SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0"
 _UPLOAD_ARTIFACT = "actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f # v7.0.0"
 _OWN = f"ttci>={__version__}"
+_WITH_STATISTICS = f"ttci[history]>={__version__}"
 _NOX = "nox>=2025.2"
 _MOCK = "n150-mock"
 
@@ -108,15 +109,20 @@ jobs:
       - name: Check out the models
         uses: {_CHECKOUT}
         with:
+          fetch-depth: 2  # of a pull request: its merge, and the base that it is measured beside
           persist-credentials: false
       - name: Set up Python
         uses: {_SETUP_PYTHON}
         with:
           python-version: "3.12"
       - name: Install nox and ttci
-        run: python -m pip install "{_NOX}" "{_OWN}"
+        run: python -m pip install "{_NOX}" "{_WITH_STATISTICS}"
       - name: Test the models
         run: nox -s models
+      - name: Measure the pull request beside its base
+        if: github.event_name == 'pull_request'
+        continue-on-error: true  # the report says what came of it; there is none where nothing is concerned
+        run: ttci compare HEAD^1 --changed --isolated --no-annotations
       - name: Report
         if: always()
         run: ttci report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ttci.cli.completion import known_models
 from ttci.cli.parsers.shared import Subparsers, add_devices, add_json, add_report_dir, command
@@ -40,18 +41,7 @@ def add_compare(subparsers: Subparsers) -> None:
         action="store_true",
         help="measure in the environments that nox would make, even where both commits require the same",
     )
-    compare.add_argument(
-        "--fail-on",
-        choices=("slower",),
-        help="exit with 1 where a figure is slower, or fails in HEAD alone; default: on nothing",
-    )
-    compare.add_argument(
-        "--annotations",
-        action=argparse.BooleanOptionalAction,
-        help="print marks for the files of a pull request; default: where GITHUB_ACTIONS is true",
-    )
-    add_report_dir(compare, "where comparison.json goes")
-    add_json(compare)
+    _add_output(compare)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +60,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="models",
         metavar="NAME",
-        help="a model or a glob of models, repeatable; default: all",
+        help="a model, a glob of models or a pair (llama3@cpu), repeatable; default: all",
     )
     models.completer = known_models  # type: ignore[attr-defined]  # as argcomplete has it
     add_devices(parser)
@@ -82,6 +72,25 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a test or a glob of tests, repeatable; default: all. The fewer, the sooner it is sure",
     )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What it ends with, prints and writes."""
+    parser.add_argument(
+        "--fail-on",
+        choices=("slower",),
+        help="exit with 1 where a figure is slower, or fails in HEAD alone; default: on nothing",
+    )
+    parser.add_argument(
+        "--annotations",
+        action=argparse.BooleanOptionalAction,
+        help="print marks for the files of a pull request; default: where GITHUB_ACTIONS is true",
+    )
+    add_report_dir(parser, "where comparison.json goes")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page of every figure and its interval, too"
+    )
+    add_json(parser)
 
 
 def _seconds(text: str) -> float:

@@ -31,6 +31,7 @@ EXAMPLES = {
         "ttci compare main",
         "ttci compare v1.2 v1.3 --model llama3 --seconds 300",
         "ttci compare main --merge-base --changed --fail-on slower",
+        "ttci compare main --html compare.html",
     ),
     "ttci history": ("ttci history add", "ttci history log"),
     "ttci history add": ("ttci history add", "ttci history add reports --history folder:kept"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from ttci.drift.judgement import HistoryView
 from ttci.files import write_whole
 from ttci.report.collect import Report
-from ttci.report.conclusion import SLOWER_THAN_HISTORY, heading, verdict_line
+from ttci.report.conclusion import SLOWER_THAN_BASE, SLOWER_THAN_HISTORY, heading, verdict_line
 from ttci.report.html.frame import Page, data_element, render_page
 from ttci.report.html.report_data import page_data
 from ttci.report.html.trend_data import trend_data
@@ -29,6 +29,7 @@ _TITLES = {
     "error": "Incomplete",
     "nothing-matched": "Nothing matched",
     SLOWER_THAN_HISTORY: "Slower than its history",
+    SLOWER_THAN_BASE: "Slower than its base",
 }
 _VIEWS = """<fieldset class="views" id="views">
     <legend class="unseen">What is shown</legend>

@@ -13,10 +13,12 @@ from ttci.catalog.checks import check_class, check_names
 from ttci.manifest.identity import model_and_device
 from ttci.report.collect import PairReport, Report
 from ttci.report.conclusion import heading, verdict_line
-from ttci.report.findings import Finding, findings
+from ttci.report.finding import Finding
+from ttci.report.findings import findings
 from ttci.report.ranking import Rank, ratio_to_limit
 from ttci.report.summary import markdown
 from ttci.report.summary.budget import FULL, Budget, say_left_out
+from ttci.report.summary.comparison import add_comparison
 from ttci.report.summary.history import add_history
 from ttci.results import Outcome, Result
 from ttci.text.measurement import describe_figures
@@ -37,6 +39,8 @@ def render_summary(report: Report, most_bytes: int = MOST_BYTES, fail_on: str = 
     ranked = findings(report)
     _add_verdict(budget, report, fail_on)
     _add_failures(budget, [finding for finding in ranked if finding.rank.fails])
+    for comparison in report.comparisons:
+        add_comparison(budget, comparison)
     if report.history:
         add_history(budget, report.history)
     _add_matrix(budget, report)

@@ -1,12 +1,14 @@
-"""What a comparison found: figures of both sides, and what could not be compared; comparison.json."""
+"""What a comparison of two commits found: figures of both sides, what has none; comparison.json."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ttci.results import Comparison
+from ttci.errors import MachineryError
+from ttci.results.vocabulary import Comparison
 
 SCHEMA = 1
 
@@ -21,6 +23,11 @@ class Commit(_Record):
     commit: str
     name: str
     is_dirty: bool = False
+
+    @property
+    def short(self) -> str:
+        """As it was named; of a whole commit, its first ten digits."""
+        return self.commit[:10] if self.commit.startswith(self.name) else self.name
 
 
 class Figure(_Record):
@@ -51,6 +58,11 @@ class Figure(_Record):
     noise: float | None = None
     declared_at: str | None = None
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is counted, and the same each time: peaks of memory, limits."""
+        return self.noise == 0
+
 
 class NotCompared(_Record):
     """A test, a check or a pair that one side does not have, or cannot run.
@@ -74,6 +86,7 @@ class ComparisonRun(_Record):
     schema_: Literal[1] = 1
     base: Commit
     head: Commit
+    started: datetime | None = None  # older files do not say
     same: float  # a change of this fraction does not matter
     most_false_calls: float  # in how many of unchanged figures
     seconds: float
@@ -94,3 +107,20 @@ class ComparisonRun(_Record):
         """Whether the head has a figure that is slower, or fails where the base does not."""
         broken = any(entry.is_failure and entry.side == "head" for entry in self.not_compared)
         return broken or bool(self.of(Comparison.SLOWER))
+
+
+def parse_comparison(content: bytes, name: str) -> ComparisonRun:
+    """What a comparison.json holds.
+
+    Raises:
+        MachineryError: about `name` when it is torn or of a newer schema.
+    """
+    try:
+        return ComparisonRun.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+    if where == "schema" and isinstance(first["input"], int):
+        what = f"written by a newer ttci (schema {first['input']}, this one reads {SCHEMA}); upgrade ttci"
+        raise MachineryError(f"{name}: {what}")
+    raise MachineryError(f"{name}: not a comparison.json: {where}{': ' if where else ''}{first['msg']}")

@@ -1,4 +1,4 @@
-"""Which pairs a step is to run: models, devices, and single pairs by name."""
+"""Which pairs are chosen: models, devices, and single pairs by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ttci.planning.plan import Job, Plan, plan
 
 @dataclass(frozen=True)
 class Choice:
-    """What one call of ``ttci run`` is asked for, and what it means."""
+    """What can be asked of one call of ``ttci run``, and what it means."""
 
     models: tuple[str, ...]
     devices: tuple[str, ...]
@@ -51,6 +51,13 @@ def _all_of(mistakes: Sequence[str], errors: Sequence[TtciError]) -> TtciError:
     text = "\n".join(dict.fromkeys([*mistakes, *map(str, errors)]))
     is_input = mistakes or any(error.exit_code == ExitCode.BAD_INPUT for error in errors)
     return InputError(text) if is_input else NothingMatchedError(text)
+
+
+def together(choices: Iterable[Choice]) -> Plan:
+    """The plan of all of them, each pair once."""
+    plans = [choice.plan for choice in choices]
+    jobs = dict.fromkeys(job for plan in plans for job in plan.jobs)
+    return Plan(tuple(jobs), tuple(dict.fromkeys(entry for plan in plans for entry in plan.left_out)))
 
 
 def here(choices: Iterable[Choice]) -> list[Job]:
