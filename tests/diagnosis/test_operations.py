@@ -1,0 +1,80 @@
+"""What a table of operations shows, and how a value of the reference's is known again."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import silu
+
+from ttci.artifacts.operations_file import Difference, OperationFound, TensorFacts
+from ttci.diagnosis.operations import findings_of
+from ttci.diagnosis.reference_values import ReferenceValues
+
+OUTPUT = (TensorFacts(shape=(1,), dtype="bfloat16"),)
+
+
+def off(relative: float | None, not_finite: int = 0) -> Difference:
+    return Difference(relative=relative, largest=relative, correlation=None, not_finite=not_finite)
+
+
+def operation(
+    number: int, own: float, so_far: Difference | None = None, known: str | None = None
+) -> OperationFound:
+    return OperationFound(
+        number=number,
+        name=f"op{number}",
+        place=f"model.py:{number}",
+        outputs=OUTPUT,
+        own=off(own),
+        so_far=so_far or off(own),
+        as_reference=known,
+    )
+
+
+def test_the_operation_that_stands_out_is_named() -> None:
+    (found,) = findings_of([operation(1, 0.002), operation(2, 0.02), operation(3, 0.003)], off(0.0))
+    assert found.operation == 2
+    said = "operation 2, op2 at model.py:2, has the largest error of its own: 2 %"
+    assert found.text == f"{said}; of the others none has more than 0.3 %"
+
+
+def test_where_none_stands_out_none_is_marked() -> None:
+    (found,) = findings_of([operation(1, 0.002), operation(2, 0.003)], off(0.0))
+    assert found.operation is None
+    assert found.text.startswith("no operation stands out: operation 2")
+
+
+def test_where_the_float32_run_is_wrong_too_the_first_departure_is_named() -> None:
+    operations = [
+        operation(1, 0.2, known="mm"),
+        operation(2, 0),
+        operation(3, 0, known="mul"),
+        operation(4, 0),
+    ]
+    precision, departure = findings_of(operations, off(0.5))
+    assert "50 % off" in precision.text
+    assert departure.operation == 4
+
+
+def test_where_no_value_is_the_references_no_operation_is_blamed() -> None:
+    (found,) = findings_of([operation(1, 0.2), operation(2, 0)], off(0.5))
+    assert found.operation is None
+
+
+def test_the_first_that_gives_what_is_not_finite_is_named() -> None:
+    operations = [operation(1, 0.0), operation(2, 0.0, off(None, 3)), operation(3, 0.0, off(None, 9))]
+    (found,) = findings_of(operations, None)
+    assert (found.operation, found.text.endswith("is the first that gives what is not finite")) == (2, True)
+
+
+def test_a_value_is_known_again_transposed_and_reshaped_and_no_other_is() -> None:
+    x, weight = torch.randn(4, 8), torch.randn(16, 8)
+    values = ReferenceValues(lambda: "model.py:3")
+    values.add("x", x)
+    with values:
+        gate = x @ weight.T
+        active = silu(gate)
+    assert values.name_of(x.T.reshape(2, 16)) == "x"
+    assert values.name_of(gate.T.contiguous()) == "mm at model.py:3"
+    assert values.name_of(active.reshape(64)) == "silu at model.py:3"
+    assert values.name_of(torch.relu(gate)) is None
+    assert values.name_of(-gate) is None
