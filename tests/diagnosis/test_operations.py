@@ -9,24 +9,28 @@ from ttci.artifacts.operations_file import Difference, OperationFound, TensorFac
 from ttci.diagnosis.operations import findings_of
 from ttci.diagnosis.reference_values import ReferenceValues
 
-OUTPUT = (TensorFacts(shape=(1,), dtype="bfloat16"),)
-
 
 def off(relative: float | None, not_finite: int = 0) -> Difference:
     return Difference(relative=relative, largest=relative, correlation=None, not_finite=not_finite)
 
 
 def operation(
-    number: int, own: float, so_far: Difference | None = None, known: str | None = None
+    number: int,
+    own: float,
+    so_far: Difference | None = None,
+    known: str | None = None,
+    of: tuple[int, ...] = (),
+    dtype: str = "bfloat16",
 ) -> OperationFound:
     return OperationFound(
         number=number,
         name=f"op{number}",
         place=f"model.py:{number}",
-        outputs=OUTPUT,
+        outputs=(TensorFacts(shape=(1,), dtype=dtype),),
         own=off(own),
         so_far=so_far or off(own),
         as_reference=known,
+        made_from=of,
     )
 
 
@@ -46,13 +50,22 @@ def test_where_none_stands_out_none_is_marked() -> None:
 def test_where_the_float32_run_is_wrong_too_the_first_departure_is_named() -> None:
     operations = [
         operation(1, 0.2, known="mm"),
-        operation(2, 0),
-        operation(3, 0, known="mul"),
-        operation(4, 0),
+        operation(2, 0),  # leads to nothing
+        operation(3, 0, dtype="uint32"),  # positions
+        operation(4, 0, of=(1, 3)),  # the wrong one
+        operation(5, 0),  # fused in the reference, which has what is made of it
+        operation(6, 0, known="mm", of=(5,)),
+        operation(7, 0, of=(4, 6)),
     ]
     precision, departure = findings_of(operations, off(0.5))
     assert "50 % off" in precision.text
     assert departure.operation == 4
+
+
+def test_where_the_last_value_is_one_of_the_references_what_follows_is_missing() -> None:
+    _, found = findings_of([operation(1, 0, known="mm"), operation(2, 0, known="mul", of=(1,))], off(0.5))
+    assert found.operation == 2
+    assert "gives the numbers of the reference's mul" in found.text
 
 
 def test_where_no_value_is_the_references_no_operation_is_blamed() -> None:

@@ -67,7 +67,7 @@ def off(relative: float | None, not_finite: int = 0) -> Difference:
 
 def operation(number: int, relative: float | None = 0.002, **changes: Any) -> OperationFound:
     x = TensorFacts(shape=(1, 32, 64), dtype="bfloat16", layout="tile", memory="DRAM interleaved")
-    stated = {
+    stated: dict[str, Any] = {
         "name": "ttnn.linear",
         "place": f"model.py:{number}",
         "settings": "LoFi, float32 sums",

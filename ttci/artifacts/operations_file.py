@@ -59,6 +59,7 @@ class OperationFound(_Found):
         own: its error alone: against its golden in float32 on the very inputs that it got.
         so_far: the error of everything up to here: against a run of all operations in float32.
         as_reference: the value of the reference's that the float32 run has here too; None where it has none.
+        made_from: the numbers of the operations that gave its inputs.
         note: what is missing, and why.
     """
 
@@ -71,6 +72,7 @@ class OperationFound(_Found):
     own: Difference | None = None
     so_far: Difference | None = None
     as_reference: str | None = None
+    made_from: tuple[int, ...] = ()
     note: str = ""
 
 

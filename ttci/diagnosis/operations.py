@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ttci.artifacts.operations_file import Difference, OperationFound
@@ -55,18 +55,50 @@ def percent(found: Difference) -> str:
 
 
 def departure(operations: Sequence[OperationFound]) -> OperationFound | None:
-    """The first behind the last that has a value of the reference's; None where none has one, or all."""
-    found = [at for at, operation in enumerate(operations) if operation.as_reference]
-    behind = operations[found[-1] + 1 :] if found else ()
-    return next((operation for operation in behind if operation.outputs), None)
+    """The first that has no value of the reference's, and none of those that are made of what it gives.
+
+    None where no operation has one: then they are not to be told apart.
+    """
+    if not any(operation.as_reference for operation in operations):
+        return None
+    known = _leading_to(operations, [each.number for each in operations if each.as_reference])
+    to_the_end = _leading_to(operations, [operations[-1].number])
+    return next(
+        (each for each in operations if each.number in to_the_end - known and _could_be_known(each)), None
+    )
+
+
+def _leading_to(operations: Sequence[OperationFound], numbers: Iterable[int]) -> set[int]:
+    """The numbers of these operations, and of all whose outputs went into them, however far before."""
+    found = set(numbers)
+    for operation in reversed(operations):
+        if operation.number in found:
+            found |= set(operation.made_from)
+    return found
+
+
+def _could_be_known(operation: OperationFound) -> bool:
+    """Whether it gives numbers that values are known again by, and no positions."""
+    return any("float" in output.dtype for output in operation.outputs)
 
 
 def _departure(operations: Sequence[OperationFound]) -> Finding | None:
     first = departure(operations)
     if first is None:
-        return None
-    what = "is the first from which on no value is one of the reference's"
+        return _stops_early(operations)
+    what = "gives no value of the reference's, nor does what is made of it"
     return Finding(f"{where(first)}, {what}; look there, and at what it was given", first.number)
+
+
+def _stops_early(operations: Sequence[OperationFound]) -> Finding | None:
+    """Where the last value is one of the reference's, the output should be another, or lie otherwise."""
+    last = operations[-1] if operations else None
+    if last is None or not last.as_reference:
+        return None
+    what = (
+        f"gives the numbers of the reference's {last.as_reference}: in another order, or what follows there"
+    )
+    return Finding(f"{where(last)}, {what} is missing", last.number)
 
 
 def _not_finite(operations: Sequence[OperationFound]) -> Finding | None:

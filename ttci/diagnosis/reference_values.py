@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ttci.checks.dispatch_mode import DispatchMode
+from ttci.checks.dispatch_mode import DispatchMode, is_view
 from ttci.tensors import tensors_in
 
 _TOLERANCE = 1e-3  # what float32 and another order of sums leave is far below
@@ -68,19 +68,12 @@ class ReferenceValues(DispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
-        if not _is_view(func):
+        if not is_view(func):
             name = _name_of(func)
             place = self._place()
             for tensor in tensors_in(output):
                 self.add(f"{name} at {place}" if place else name, tensor)
         return output
-
-
-def _is_view(func: Any) -> bool:
-    """Whether it gives what it got, in another shape."""
-    schema = getattr(func, "_schema", None)
-    aliases = [value.alias_info for value in schema.returns] if schema is not None else []
-    return any(alias is not None and not alias.is_write for alias in aliases)
 
 
 def _name_of(func: Any) -> str:

@@ -40,6 +40,7 @@ class _Begun:
     call: OperationCall
     place: str | None
     inputs: tuple[TensorFacts, ...]
+    made_from: tuple[int, ...]
     note: str = ""  # why its golden cannot be asked
 
 
@@ -60,6 +61,7 @@ class RecordedOperations:
         self._alone = Follower(ttnn, models_engine=False, numbers=self._given)
         self._float32 = Float32Run(ttnn, self._read)
         self._begun: _Begun | None = None
+        self._made_by: dict[int, int] = {}  # the number of an operation by the id of a tensor
         self._is_listing = self._is_busy = False
 
     @contextmanager
@@ -92,7 +94,10 @@ class RecordedOperations:
             return
         with self._plainly():
             call = OperationCall(operation, args, kwargs, self._leaves)
-            self._begun = _Begun(call, self._context.place(), tuple(map(self._facts, call.inputs)))
+            makers = (self._made_by.get(tensor.tensor_id) for tensor in call.inputs)
+            made_from = tuple(dict.fromkeys(number for number in makers if number is not None))
+            facts = tuple(map(self._facts, call.inputs))
+            self._begun = _Begun(call, self._context.place(), facts, made_from)
             self._float32.begin()
             self._given.clear()
             if self._is_listing and call.name not in (*_NOT_LISTED, *_FROM_HOST):
@@ -175,9 +180,11 @@ class RecordedOperations:
                 own=own,
                 so_far=so_far,
                 as_reference=self._as_reference(outputs),
+                made_from=begun.made_from,
                 note=note,
             )
         )
+        self._made_by |= {tensor.tensor_id: len(self.operations) for tensor in outputs}
 
     def _as_reference(self, outputs: list[Any]) -> str | None:
         numbers = self._float32.float32
