@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn.functional import silu
 
@@ -41,8 +42,9 @@ def test_the_operation_that_stands_out_is_named() -> None:
     assert found.text == f"{said}; of the others none has more than 0.3 %"
 
 
-def test_where_none_stands_out_none_is_marked() -> None:
-    (found,) = findings_of([operation(1, 0.002), operation(2, 0.003)], off(0.0))
+@pytest.mark.parametrize("smaller", [0.002, 0.0], ids=["all round", "one rounds"])
+def test_where_none_stands_out_none_is_marked(smaller: float) -> None:
+    (found,) = findings_of([operation(1, smaller), operation(2, 0.003)], off(0.0))
     assert found.operation is None
     assert found.text.startswith("no operation stands out: operation 2")
 

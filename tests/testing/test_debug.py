@@ -182,6 +182,23 @@ def test_a_run_leaves_tables_of_what_failed_alone_and_the_next_removes_them(
     assert not folder.exists()
 
 
+def test_a_pair_that_was_only_debugged_is_none_that_a_report_misses_results_of(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(MODEL, MANIFEST)
+    assert project.ttci("debug", "m@half/right").code == 0
+    assert [file.name for file in (project.path / "reports/m@half").iterdir()] == ["debug"]
+    done = project.ttci("report")
+    assert "m@half" not in done.output
+    assert done.code == 5, done.output
+
+
+def test_a_folder_that_cannot_be_made_is_a_mistake(project: Project) -> None:
+    (project.path / "a file").write_text("")
+    done = project.ttci("debug", "m@half/right", "--report-dir", "a file")
+    assert (done.code, done.lines) == (2, ["--report-dir a file: Not a directory"])
+
+
 def test_debug_prints_the_table_of_a_check(project: Project) -> None:
     done = project.ttci("debug", "m@half/relu[correctness]")
     assert done.code == 1

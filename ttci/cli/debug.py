@@ -29,8 +29,12 @@ def debug(options: Namespace) -> ExitCode:
     identity = identity_from(options.id, manifest)
     folder = options.report_dir.absolute() / str(identity.pair) / names.DEBUG
     file, page = debug_files(folder, identity.test)
-    for old in (file, page):
-        old.unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in (file, page):
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"--report-dir {options.report_dir}: {error.strerror}") from None
     result = _judged(manifest, identity, options)
     if not file.exists():
         raise MachineryError(f"{identity}: {result.outcome}: {result.message}")
@@ -76,7 +80,6 @@ def _judged(manifest: Manifest, identity: Identity, options: Namespace) -> Resul
 
         python = PairEnvironment.of(manifest, job).make()
     folder = options.report_dir.absolute() / str(identity.pair) / names.DEBUG
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"{identity}: every operation is recorded", file=sys.stderr)
     wanted = [f"--test-debug={folder}", "--ttci-debug-passed"]
     settings = RunnerSettings(python, is_quiet=True)

@@ -11,6 +11,7 @@ from ttci.diagnosis.differences import size_of
 
 _SAME = 1e-2  # relative: goldens in float32 and a reference that compute the same differ by less
 _STANDS_OUT = 3.0  # times the next largest
+_ROUNDING = 2.0**-8  # twice what bfloat16 rounds off at most: less is no loss that stands out
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _precision(operations: Sequence[OperationFound]) -> Finding | None:
     settings = f" ({first.settings})" if first.settings else ""
     size = f"{percent(first.own)}{settings}"
     second = others[0].own if others else None
-    if second is None or size_of(first.own) <= _STANDS_OUT * size_of(second):
+    if second is None or size_of(first.own) <= max(_ROUNDING, _STANDS_OUT * size_of(second)):
         return Finding(f"no operation stands out: {where(first)}, has the largest error of its own, {size}")
     said = f"{where(first)}, has the largest error of its own: {size}; of the others none has more than"
     return Finding(f"{said} {percent(second)}", first.number)

@@ -142,8 +142,9 @@ def _again(
         ):
             yield processes, again
     finally:
-        with folder.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(again.log.read_text(encoding="utf-8"))
+        if folder.log.exists():  # else the pair has never run, and is not to look as if it had
+            with folder.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(again.log.read_text(encoding="utf-8"))
         again.remove()
 
 
