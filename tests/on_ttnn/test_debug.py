@@ -233,6 +233,13 @@ def test_a_module_of_ttcis_own_names_its_own_lines(debugged: dict[str, DebugRun]
     assert all((each.place or "").startswith("ttci/modules/ttnn/") for each in operations)
     assert [each.note for each in operations if each.note] == []
     assert operations[-1].as_reference
+    products = [errors(each)[0] for each in operations if each.name == "ttnn.linear"]
+    assert products
+    assert all(0.001 < own < 0.003 for own in products)  # each rounds to the type that it is asked for
+    in_float32 = debugged[name].in_float32
+    assert in_float32 is not None
+    assert in_float32.relative is not None
+    assert in_float32.relative < 1e-5  # the second run rounds nothing
 
 
 def test_a_test_that_has_no_correctness_has_no_table(debugged: dict[str, DebugRun]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from ttci.artifacts.operations_file import Difference, OperationFound, TensorFac
 from ttci.devices.recording import Context
 from ttci.devices.ttnn.apply import OperationCall
 from ttci.devices.ttnn.engine.describe import described_settings
-from ttci.devices.ttnn.float32_run import Float32Run, GivenNumbers
+from ttci.devices.ttnn.float32_run import Float32Run, GivenNumbers, unrounded
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.numbers import GoldenError, Shards
@@ -130,7 +130,8 @@ class RecordedOperations:
         if begun.note or call.name in _FROM_HOST or not outputs:
             return None
         try:
-            goldens = self._alone.results(call, outputs)
+            args, kwargs = unrounded(self._ttnn, call.args, call.kwargs)
+            goldens = self._alone.results(replace(call, args=args, kwargs=kwargs), outputs)
             found = [self._off(tensor, golden) for tensor, golden in zip(outputs, goldens, strict=False)]
         except GoldenError as error:
             begun.note = text_of(error).partition("\n")[0]
