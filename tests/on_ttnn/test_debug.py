@@ -104,9 +104,14 @@ backend = "ttnn"
 target = "mock"
 board = "n150"
 
+[devices.n300-mock]
+backend = "ttnn"
+target = "mock"
+board = "n300"
+
 [models.m]
 source = "model.py::Model"
-devices = ["n150-mock"]
+devices = ["n150-mock", "n300-mock"]
 """
 FOLDER = Path("reports/m@n150-mock/debug")
 
@@ -274,6 +279,15 @@ def test_debug_prints_the_table_of_one_check(project: Project, ran: Done, name: 
     assert done.lines[-1] == f"the same as a page: {page}"
     assert (project.path / "reports/m@n150-mock/run.json").read_bytes() == before
     assert not (project.path / "reports/m@n150-mock/again").exists()
+
+
+def test_weights_that_two_chips_share_are_not_rounded_in_the_second_run(project: Project) -> None:
+    done = project.ttci("debug", "m@n300-mock/own", "--json")
+    found = DebugRun.model_validate_json(done.lines[-1])
+    assert "ttnn.all_reduce" in [operation.name for operation in found.operations]
+    assert found.in_float32 is not None
+    assert found.in_float32.relative is not None
+    assert found.in_float32.relative < 1e-5
 
 
 def test_debug_prints_json_of_what_passed(project: Project) -> None:

@@ -233,14 +233,15 @@ class Follower:
         if replicated and not self.numbers.is_block_float(tensor.dtype):
             self.numbers.store(tensor, [value] * copies, padding=padding)
             return
-        host = tensor
-        if self._ttnn.is_tensor_storage_on_device(tensor):
-            host = self._on_host(value, tensor, None if replicated else mapper)
+        host = self._on_host(value, tensor, None if replicated else mapper)
         pieces = self.numbers.plain_device_tensors(host)
         shards = [self.numbers.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
         self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
+        """What `tensor` was made of `value` as, in memory that can be read."""
+        if not self._ttnn.is_tensor_storage_on_device(tensor):
+            return tensor
         return self._ttnn.Tensor(
             tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
         )
