@@ -99,6 +99,13 @@ class NothingMatchedError(TtciError):
     exit_code = ExitCode.NOTHING_MATCHED
 
 
+def error_of(code: ExitCode, reason: str) -> TtciError:
+    """The error with which a process that ended so is told of."""
+    kinds = (InputError, DeviceUnavailableError, NothingMatchedError)
+    kind = next((kind for kind in kinds if kind.exit_code is code), MachineryError)
+    return kind(reason)
+
+
 def describe(error: BaseException) -> str:
     """The type of any exception and what it says: ``ValueError: no weights``, as `encodable` text."""
     kind = type(error).__name__

@@ -63,6 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # ttci run's own: go on where a process ended; judge the identities that a file lists, and no others.
     group.addoption("--ttci-resume", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--ttci-only", type=Path, help=argparse.SUPPRESS)
+    # ttci debug's own: write down the operations of what has passed, too.
+    group.addoption("--ttci-debug-passed", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_files(group: pytest.OptionGroup) -> None:
@@ -73,6 +75,12 @@ def _add_files(group: pytest.OptionGroup) -> None:
         type=Path,
         metavar="FOLDER",
         help="keep inputs, outputs and references of failed correctness checks in FOLDER, as safetensors",
+    )
+    group.addoption(
+        "--test-debug",
+        type=Path,
+        metavar="FOLDER",
+        help="write every operation of failed correctness checks, each with its error, into FOLDER",
     )
 
 

@@ -23,7 +23,7 @@ from ttci.report.html.trend_data import trend_data
 from ttci.results import Comparison, Drift, Outcome, Verdict, limit_of
 
 ASSETS = Path(bundle_module.__file__).with_name("assets")
-PAGES = ("report.js", "report_with_trends.js", "site.js", "comparison.js")
+PAGES = ("report.js", "report_with_trends.js", "site.js", "comparison.js", "operations.js")
 
 
 @pytest.fixture(scope="module")

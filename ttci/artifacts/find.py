@@ -55,7 +55,10 @@ def look_below(root: Path) -> Found:
             found.unread.append(f"{root}: more than {MOST_FOLDERS:,} folders; name those of the reports")
             break
         folder = Path(name)
-        is_pair = _has_results(folder, files, folders) or _left_nothing_else(folder, root, files)
+        is_only_debugged = folders == [names.DEBUG] and not files  # it has never run
+        is_pair = _has_results(folder, files, folders) or (
+            not is_only_debugged and _left_nothing_else(folder, root, files)
+        )
         found.pairs += [folder] if is_pair else []
         found.pairs += [link for link in map(folder.joinpath, sorted(folders)) if _is_link_to_pair(link)]
         found.plans += [folder / names.PLAN] if names.PLAN in files else []

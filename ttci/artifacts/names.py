@@ -7,6 +7,7 @@ RUN, JUNIT, BENCHMARK, LOG, ENDED = "run.json", "junit.xml", "benchmark.json", "
 PAIR_FILES = (RUN, JUNIT, BENCHMARK, LOG, ENDED)
 TENSORS = "tensors"  # the folder of those of failed checks, where they are kept
 PARTS = ("spread", "alone")  # folders of a pair with workers, while it runs
+DEBUG = "debug"  # the folder of what debug runs found
 AGAIN = "again"  # the folder of what is measured once more
 # Of many pairs: what was planned, beside their folders; and what a report says of them.
 PLAN = "plan.json"

@@ -61,7 +61,8 @@ class PairFolder:
         left = [self.path / name for name in names.PAIR_FILES]
         for file in [*left, *self.path.glob(f".{names.RUN}.*")]:
             file.unlink(missing_ok=True)
-        shutil.rmtree(self.path / names.TENSORS, ignore_errors=True)
+        for folder in (names.TENSORS, names.DEBUG):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
 
     def leave_unavailable(self, pair: str, reason: str) -> None:
         """Say that a pair that was asked for by its device's name cannot run here."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_RESHAPES = ("aten::_unsafe_view",)  # whose outputs torch does not call views
 
 
 class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -45,6 +47,16 @@ class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             _leave_uncompiled(type(self))  # type: ignore[arg-type]
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
+
+
+def is_view(func: Any) -> bool:
+    """Whether an operation gives what it got, in another shape."""
+    schema = getattr(func, "_schema", None)
+    if schema is None:
+        return False
+    aliases = [value.alias_info for value in schema.returns]
+    is_alias = any(alias is not None and not alias.is_write for alias in aliases)
+    return is_alias or schema.name in _RESHAPES
 
 
 @cache

@@ -12,6 +12,7 @@ from ttci.cli.parsers.examples import examples_text
 COMMANDS = {
     **dict.fromkeys(("init", "list", "check", "run", "watch", "plan"), "models"),
     **dict.fromkeys(("report", "open", "comment", "export"), "report"),
+    "debug": "debug",
     "compare": "compare",
     "history": "history",
     "targets": "targets",

@@ -49,7 +49,7 @@ def _run_pairs(manifest: Manifest, jobs: Plan, options: Namespace) -> list[ExitC
     settings = {job.pair: _settings(manifest, job, options) for job in jobs.here}
     pytest_args = [*(["-vv"] if options.verbose else []), *options.pytest_args]
     codes = [
-        _run_or_take(Wanted(manifest, pair, [*pytest_args, *_kept(pair, options)], own.python), own, options)
+        _run_or_take(Wanted(manifest, pair, [*pytest_args, *_left(pair, options)], own.python), own, options)
         for pair, own in settings.items()
     ]
     if confirming:
@@ -58,12 +58,16 @@ def _run_pairs(manifest: Manifest, jobs: Plan, options: Namespace) -> list[ExitC
     return codes
 
 
-def _kept(pair: Pair, options: Namespace) -> list[str]:
-    """The argument of pytest that has it keep tensors in the folder of a pair."""
-    from ttci.artifacts.names import TENSORS
+def _left(pair: Pair, options: Namespace) -> list[str]:
+    """The arguments of pytest that have failed checks leave more than results in the folder of a pair."""
+    from ttci.artifacts.names import DEBUG, TENSORS
 
-    folder = (options.report_dir / str(pair) / TENSORS).resolve()
-    return [f"--keep-tensors={folder}"] if options.keep_tensors else []
+    folder = (options.report_dir / str(pair)).resolve()
+    asked = {
+        f"--keep-tensors={folder / TENSORS}": options.keep_tensors,
+        f"--test-debug={folder / DEBUG}": options.debug,
+    }
+    return [argument for argument, is_asked in asked.items() if is_asked]
 
 
 def _run_or_take(wanted: Wanted, settings: RunnerSettings, options: Namespace) -> ExitCode:

@@ -17,6 +17,8 @@ from ttci.devices.conversion import CopyOrOriginal, in_type, runnable, storages_
 from ttci.devices.float32_products import Float32Products, WithFloat32Products, entered
 from ttci.devices.half_precision import computes_in_float32, reason
 from ttci.devices.protocol import Call
+from ttci.devices.recording import Context, Recording
+from ttci.devices.torch_recorded import RecordedTorchOperations
 from ttci.errors import DeviceUnavailableError
 from ttci.manifest import TorchDeviceEntry
 from ttci.results import Fidelity
@@ -86,6 +88,10 @@ class TorchDevice:
     def without_values(self) -> AbstractContextManager[None]:
         """Torch computes values, whoever asks."""
         return nullcontext()
+
+    def recorded(self, context: Context) -> AbstractContextManager[Recording]:
+        """Meanwhile every operation is recorded."""
+        return RecordedTorchOperations(context).recording()
 
     def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """On a GPU the allocator's peak; on a CPU every storage that torch's operations make."""

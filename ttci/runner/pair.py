@@ -11,13 +11,13 @@ from typing import IO
 
 from ttci.artifacts import names
 from ttci.artifacts.benchmark_json import complete_benchmarks
-from ttci.artifacts.ended import write_ended
+from ttci.artifacts.ended import read_ended, write_ended
 from ttci.artifacts.junit import merge_junit, write_junit
 from ttci.artifacts.pair_folder import PairFolder
 from ttci.catalog.checks import checks_alone, checks_shared
-from ttci.errors import DeviceUnavailableError, ExitCode, InputError, MachineryError, worst
+from ttci.errors import DeviceUnavailableError, ExitCode, InputError, MachineryError, error_of, worst
 from ttci.manifest import DeviceEntry, Manifest, Pair
-from ttci.results import Run, exit_code, write_run
+from ttci.results import Result, Run, exit_code, write_run
 from ttci.runner.board_lock import held_environment, hold_boards
 from ttci.runner.child import Terminated
 from ttci.runner.ending import reason_in
@@ -26,7 +26,7 @@ from ttci.runner.handshake import ENDED_VARIABLE, LOG_VARIABLE
 from ttci.runner.processes import PairProcesses
 from ttci.runner.settings import DEFAULT, RunnerSettings
 
-__all__ = ["PairFolder", "rerun", "run_pair"]
+__all__ = ["PairFolder", "judge_alone", "rerun", "run_pair"]
 
 
 def run_pair(
@@ -86,27 +86,65 @@ def rerun(
         DeviceUnavailableError: the device's board is not to be had.
         MachineryError: nor is its lock.
     """
+    with _again(manifest, pair, report_dir, identities, settings) as (processes, again):
+        passes = [PairFolder(again.path / str(number)) for number in range(times)]
+        for each in passes:
+            each.clear()
+            processes.judge(each)
+        return [run for run in (each.read_run() for each in passes) if run]
+
+
+def judge_alone(
+    manifest: Manifest,
+    pair: Pair,
+    report_dir: Path,
+    identity: str,
+    pytest_args: Sequence[str],
+    settings: RunnerSettings = DEFAULT,
+) -> Result:
+    """What this check finds now; as of `rerun`, nothing of what the pair has left is changed but its log.txt.
+
+    Raises:
+        TtciError: there is no result, for what its processes said.
+    """
+    with _again(manifest, pair, report_dir, [identity], settings, pytest_args) as (processes, again):
+        alone = PairFolder(again.path / "0")
+        alone.clear()
+        code = processes.judge(alone)
+        run = alone.read_run()
+        if run is not None and run.results:
+            return run.results[0]
+        reason = read_ended(again.ended).reason if again.ended.exists() else ""
+        raise error_of(code, reason or reason_in(again.log.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def _again(
+    manifest: Manifest,
+    pair: Pair,
+    report_dir: Path,
+    identities: Sequence[str],
+    settings: RunnerSettings,
+    pytest_args: Sequence[str] = (),
+) -> Iterator[tuple[PairProcesses, PairFolder]]:
+    """Processes that judge these checks alone, and a folder for their files, which is gone at the end."""
     folder = PairFolder(report_dir.absolute() / str(pair))
     again = PairFolder(folder.path / names.AGAIN)
     again.clear()
     chosen = again.path / "checks.txt"
     chosen.write_text("\n".join(identities), encoding="utf-8")
     timeout_s = 60.0 * manifest.devices[pair.device].timeout_minutes
-    passes = [PairFolder(again.path / str(number)) for number in range(times)]
+    args = ["--ttci-only", str(chosen), *pytest_args]
     try:
         with (
             again.log.open("a", encoding="utf-8", errors="backslashreplace") as log,
-            _processes(
-                manifest, pair, ["--ttci-only", str(chosen)], log, timeout_s, settings=settings
-            ) as processes,
+            _processes(manifest, pair, args, log, timeout_s, settings=settings) as processes,
         ):
-            for each in passes:
-                each.clear()
-                processes.judge(each)
-        return [run for run in (each.read_run() for each in passes) if run]
+            yield processes, again
     finally:
-        with folder.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(again.log.read_text(encoding="utf-8"))
+        if folder.log.exists():  # else the pair has never run, and is not to look as if it had
+            with folder.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(again.log.read_text(encoding="utf-8"))
         again.remove()
 
 

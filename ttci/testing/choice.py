@@ -70,6 +70,11 @@ class Choice:
     target_places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by test and metric
     source: Source | None = None  # of the tests, where it is ours to import
 
+    @property
+    def identities(self) -> list[str]:
+        """Of every check of every test."""
+        return [str(Identity(self.pair, test.name, check)) for test in self.tests for check in test.checks]
+
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """Every check of every test; the checks of a test share what was made ready."""

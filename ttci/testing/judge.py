@@ -19,6 +19,7 @@ from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
 from ttci.results import Config, Limit, Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
+from ttci.testing.debug import Debugging
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
@@ -36,6 +37,7 @@ class Case:
     targets: BoundTargets
     model_code: Callable[[], AbstractContextManager[None]] = nullcontext  # entered while its code runs
     keep_in: Path | None = None  # the folder for the tensors of a wrong output
+    debugging: Debugging | None = None  # whether the operations of a wrong output are written down
 
     @property
     def check(self) -> str:
@@ -51,9 +53,22 @@ class Case:
 def judge_case(case: Case, timer: Timer) -> Result:
     """Run the check; whatever the user's module raises becomes the outcome `error`."""
     result = _judged(case, timer)
+    if case.debugging is not None:
+        result = _debugged(case, case.debugging, result)
     if not needs_timer(case.check) or result.outcome is Outcome.ERROR:
         return result
     return result.model_copy(update={"limit": _limit(case)})
+
+
+def _debugged(case: Case, debugging: Debugging, result: Result) -> Result:
+    """The same with what its operations show; whatever goes wrong meanwhile must not hide the result."""
+    try:
+        with case.model_code():
+            said = debugging.said_of(result, case.prepared)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
+        add_to_log(f"{case.identity}: no table of operations: {traceback.format_exc()}")
+        said = f"no table of operations: {describe(error)}"
+    return result.model_copy(update={"message": encodable("\n".join(filter(None, [result.message, said])))})
 
 
 def _limit(case: Case) -> Limit | None:

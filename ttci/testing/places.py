@@ -16,10 +16,12 @@ Place = tuple[str, int | None]  # a file and a line
 UNKNOWN: Place = ("<unknown>", None)
 
 _OWN_PACKAGE = __name__.partition(".")[0]
+_PACKAGE = Path(__file__).parents[1]
+_MODULES = f"{_PACKAGE / 'modules'}{os.sep}"
 _LIBRARY_FOLDERS = tuple(
     f"{folder}{os.sep}"
     for folder in {
-        str(Path(__file__).parents[1]),
+        str(_PACKAGE),
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")),
     }
 )
@@ -34,6 +36,19 @@ def caller_place() -> Place | None:
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return None
+
+
+def operation_place() -> str | None:
+    """``file:line`` of who calls the operation that runs: the user's own code, else a module of ttci's."""
+    frame: FrameType | None = sys._getframe(1)
+    of_ttci = None
+    while frame:
+        if _is_users(frame):
+            return place_text((frame.f_code.co_filename, frame.f_lineno))
+        if of_ttci is None and frame.f_code.co_filename.startswith(_MODULES):
+            of_ttci = frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return None if of_ttci is None else f"{Path(of_ttci[0]).relative_to(_PACKAGE.parent)}:{of_ttci[1]}"
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
 from ttci.artifacts import names
 from ttci.catalog.checks import check_names
 from ttci.errors import InputError, Mistake, did_you_mean
+from ttci.manifest import Identity
+from ttci.testing.debug import Debugging
 
 SUITE = Path(__file__).with_name("test_checks.py")
 
@@ -33,13 +36,14 @@ def add_suite(config: pytest.Config) -> None:
         config.option.keepduplicates = True
 
 
-def refuse_unknown(checks: Sequence[str]) -> None:
-    """Refuse kinds of checks that there are not.
+def chosen_checks(config: pytest.Config) -> Sequence[str]:
+    """The kinds of checks that are asked for.
 
     Raises:
-        InputError: names every one.
+        InputError: names every one that there is not.
     """
     known = check_names()
+    checks: Sequence[str] = config.getoption("--test-check") or known
     unknown = [check for check in checks if check not in known]
     if unknown:
         raise InputError(
@@ -48,18 +52,55 @@ def refuse_unknown(checks: Sequence[str]) -> None:
                 for check in unknown
             ]
         )
+    return checks
 
 
-def tensors_folder(config: pytest.Config) -> Path | None:
-    """Where the tensors of failed checks are kept; None where they are not.
+def left_of_failures(config: pytest.Config) -> dict[str, Any]:
+    """The members of a `Case` that say what a failed check leaves beside its result.
 
     Raises:
-        InputError: where the library is not installed that writes them.
+        InputError: where a library is not installed that is needed for it.
     """
+    folder: Path | None = config.getoption("--test-debug")
+    passed_too: bool = config.getoption("--ttci-debug-passed")
+    debugging = None if folder is None else Debugging(folder, passed_too=passed_too)
+    return {"keep_in": _tensors_folder(config), "debugging": debugging}
+
+
+def _tensors_folder(config: pytest.Config) -> Path | None:
+    """Where the tensors of failed checks are kept; None where they are not."""
     folder: Path | None = config.getoption("--keep-tensors")
     if folder is not None and not find_spec("safetensors"):
         raise InputError("--keep-tensors: safetensors is not installed; python -m pip install safetensors")
     return folder
+
+
+def chosen_identities(config: pytest.Config) -> frozenset[str] | None:
+    """The only checks that are asked for; None where that is all."""
+    file: Path | None = config.getoption("--ttci-only")
+    return None if file is None else frozenset(file.read_text(encoding="utf-8").splitlines())
+
+
+def refuse_unknown_identities(asked: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse checks that there are not.
+
+    Raises:
+        InputError: names every one, and what there is.
+    """
+    there = list(known)
+    unknown = sorted(set(asked) - set(there))
+    if unknown:
+        raise InputError(
+            [Mistake(name, None, f"there is no such check; {_near(name, there)}") for name in unknown]
+        )
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    """What to do: have the test checked so too, where it is there; else what may be meant."""
+    asked = Identity.parse(name)
+    if any(Identity.parse(each).test == asked.test for each in known):
+        return f'"{asked.check}" is not among its test_cases; add it'
+    return did_you_mean(name, [each for each in known if Identity.parse(each).check == asked.check])
 
 
 def identity_in(nodeid: str) -> str:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ttci.catalog.checks import check_names, load_checks
+from ttci.catalog.checks import load_checks
 from ttci.errors import ExitCode, InputError
 from ttci.results import Fidelity, Result, exit_code
 from ttci.runner.child import end_with_starter
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.judge import Case
 from ttci.testing.results import line_of
-from ttci.tests.arguments import SUITE, add_suite, identity_in, refuse_unknown, tensors_folder
+from ttci.tests.arguments import (
+    SUITE,
+    add_suite,
+    chosen_checks,
+    chosen_identities,
+    identity_in,
+    left_of_failures,
+    refuse_unknown_identities,
+)
 from ttci.tests.ending import (
     code_of_exit,
     explain_end_of_pytest,
@@ -49,12 +57,11 @@ class SuiteSession:
         tell_of_uncaught(config)
         self._config = config
         self._watchdog = Watchdog(config.getoption("--test-timeout"))
-        self._checks = config.getoption("--test-check") or check_names()
-        refuse_unknown(self._checks)
-        self._tensors_folder = tensors_folder(config)
+        self._checks = chosen_checks(config)
+        self._left = left_of_failures(config)
+        self._only = chosen_identities(config)
         load_checks()
-        choice = _choice(config)
-        self._choice: Choice | None = choice
+        self._choice: Choice | None = (choice := _choice(config, self._only or ()))
         self._device = choice.device
         self._cases: Sequence[Case] = ()
         self._recorder = None if _is_xdist_worker(config) else _recorder(config, choice)
@@ -62,8 +69,7 @@ class SuiteSession:
         self._workers = Workers(config, self._judged, config.getoption("--test-timeout"))
         if not _is_xdist_worker(config):
             config.pluginmanager.register(self._workers)
-        self._failures = 0
-        self._has_said_why = False
+        self._failures, self._has_said_why = 0, False
         add_suite(config)
 
     def pytest_report_header(self) -> str | None:
@@ -75,8 +81,8 @@ class SuiteSession:
         if _is_xdist_controller(self._config):
             self._device.close()
         elif self._choice:
-            cases = cases_of(self._choice.cases, self._checks, self._recorder)
-            self._cases = [replace(case, keep_in=self._tensors_folder) for case in cases]
+            found = cases_of(self._choice.cases, self._checks, self._recorder)
+            self._cases = [replace(case, **self._left) for case in found]
         self._choice = None
 
     def pytest_unconfigure(self) -> None:
@@ -129,10 +135,8 @@ class SuiteSession:
         others = [item for item in items if CASE not in item.stash]
         if self._config.getoption("--ttci-resume"):  # the others came first, and have had their turn
             own, others = [item for item in own if item.name not in self._judged], []
-        only: Path | None = self._config.getoption("--ttci-only")
-        if only:
-            chosen = set(only.read_text(encoding="utf-8").splitlines())
-            own, others = [item for item in own if item.name in chosen], []
+        if self._only is not None:
+            own, others = [item for item in own if item.name in self._only], []
         items[:] = others + own
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -267,9 +271,14 @@ def _told_as_judged(config: pytest.Config) -> frozenset[str]:
     return frozenset(workerinput.get(JUDGED, ()))
 
 
-def _choice(config: pytest.Config) -> Choice:
+def _choice(config: pytest.Config, only: Collection[str]) -> Choice:
     """What is asked for, on its device; workers of pytest-xdist cannot share a board."""
     choice = choose(_request(config))
+    try:
+        refuse_unknown_identities(only, choice.identities)
+    except InputError:
+        choice.device.close()
+        raise
     workers = config.getoption("numprocesses", None)
     if workers and choice.device.fidelity is Fidelity.SILICON:
         choice.device.close()

@@ -27,6 +27,10 @@ EXAMPLES = {
     "ttci open": ("ttci open", "ttci open nightly/reports"),
     "ttci comment": ("ttci comment reports > comment.md",),
     "ttci export": ("ttci export --format csv", "ttci export reports --format bencher -o figures.json"),
+    "ttci debug": (
+        "ttci debug llama3@n150-mock/llama3_8b_ffn",
+        "ttci debug 'ttci/tests/test_checks.py::llama3@cpu/llama3_8b_ffn[correctness]'",
+    ),
     "ttci compare": (
         "ttci compare main",
         "ttci compare v1.2 v1.3 --model llama3 --seconds 300",

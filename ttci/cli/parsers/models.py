@@ -15,6 +15,7 @@ from ttci.cli.parsers.shared import (
     add_changed,
     add_choice,
     add_history_source,
+    add_isolated,
     add_json,
     add_models,
     add_report_dir,
@@ -82,6 +83,11 @@ def add_run(subparsers: Subparsers) -> None:
         choices=["failed"],
         help="keep inputs, outputs and references of failed correctness checks beside the report",
     )
+    run.add_argument(
+        "--debug",
+        action="store_true",
+        help="write every operation of failed correctness checks, each with its error, beside the report",
+    )
     add_history_source(run, ELSE_OFF)
 
 
@@ -96,6 +102,7 @@ def add_watch(subparsers: Subparsers) -> None:
         cached=False,
         confirm=False,
         keep_tensors=None,
+        debug=False,
         history=None,
         default_branch=None,
     )
@@ -115,11 +122,7 @@ def _add_running(parser: ArgumentParser) -> None:
         "-q", "--quiet", action="store_true", help="print how each pair ended, and not what pytest prints"
     )
     loudness.add_argument("-v", "--verbose", action="store_true", help="print more of what fails: pytest -vv")
-    parser.add_argument(
-        "--isolated",
-        action="store_true",
-        help="run each pair in the environment that nox would make for it, made where it is not there",
-    )
+    add_isolated(parser)
     add_report_dir(parser, "where the files of each pair go")
 
 

@@ -97,6 +97,15 @@ def add_report_dir(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--report-dir", type=Path, metavar="DIR", help=help_text)
 
 
+def add_isolated(parser: argparse.ArgumentParser) -> None:
+    """Where pairs run."""
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run each pair in the environment that nox would make for it, made where it is not there",
+    )
+
+
 def add_history_source(parser: argparse.ArgumentParser, help_text: str, *, compares: bool = True) -> None:
     """Where the history is, and for what compares, with which branch."""
     parser.add_argument("--history", metavar="SOURCE", help=help_text)

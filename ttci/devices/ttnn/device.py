@@ -18,12 +18,14 @@ from ttci.catalog.checks import Capability
 from ttci.checks.memory import PeakMemory, Usage
 from ttci.devices.conversion import within_range
 from ttci.devices.protocol import Call
+from ttci.devices.recording import Context, Recording
 from ttci.devices.ttnn.allocated import Allocated, Place, bytes_of, tensors_on_device
 from ttci.devices.ttnn.boards import BOARDS
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.lowering import LoweringTarget
 from ttci.devices.ttnn.memory import alive_after, captured, peak_bytes, sentence_of, what_is_missing
 from ttci.devices.ttnn.numbers import DeallocatedError, GoldenError
+from ttci.devices.ttnn.recorded import RecordedOperations
 from ttci.devices.ttnn.releases import notice_of_changes
 from ttci.devices.ttnn.runtime import check_same_board, environment_of, import_ttnn, opened_mesh
 from ttci.devices.ttnn.timing import timed
@@ -214,6 +216,10 @@ class TtnnDevice:
     def without_values(self) -> AbstractContextManager[None]:
         """On a mock board no golden is computed meanwhile."""
         return self._follower.suspended() if self._follower else nullcontext()
+
+    def recorded(self, context: Context) -> AbstractContextManager[Recording]:
+        """Meanwhile every operation is recorded."""
+        return RecordedOperations(self._ttnn, self._follower, context).recording()
 
     def peak_memory(self, module: Callable[..., Any], inputs: Any, call: Call) -> PeakMemory:
         """Of a chip, and of a core of it: all that is allocated, but for what another test's module holds.

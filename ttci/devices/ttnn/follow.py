@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -33,12 +33,13 @@ class Follower:
     Args:
         ttnn: the imported module.
         models_engine: whether goldens multiply and sum as the matrix engine does, else in float32.
+        numbers: where values are kept; rounded to each tensor's type where None.
     """
 
-    def __init__(self, ttnn: Any, *, models_engine: bool = True) -> None:
+    def __init__(self, ttnn: Any, *, models_engine: bool = True, numbers: Numbers | None = None) -> None:
         self._ttnn = ttnn
         self.models_engine = models_engine
-        self.numbers = Numbers(ttnn)
+        self.numbers = Numbers(ttnn) if numbers is None else numbers
         self._leaves = Leaves(ttnn)
         self.goldens = Goldens(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
@@ -71,6 +72,10 @@ class Follower:
                 yield
         finally:
             self._active = True
+
+    def reading_plainly(self) -> AbstractContextManager[None]:
+        """Meanwhile methods of tensors are ttnn's own, as while a golden is computed."""
+        return self._methods.suspended()
 
     # The hooks see outermost operations only; the second one is left out when the operation raises.
 
@@ -145,7 +150,7 @@ class Follower:
             return
         if name in CONVOLUTIONS:
             outputs = self._weights.returned(name, call.kwargs, outputs)
-        results = self._results(call, outputs)
+        results = self.results(call, outputs)
         if len(results) != len(outputs):
             raise GoldenError(f"{name}: its golden gives {len(results)} tensors, ttnn {len(outputs)}")
         known = [self.numbers.padding_of(tensor) for tensor in call.inputs if tensor in self.numbers]
@@ -166,7 +171,7 @@ class Follower:
             elif output.tensor_id != filled.tensor_id:
                 self.numbers.store(filled, self.numbers.of(output, call.name), inputs=[output])
 
-    def _results(self, call: OperationCall, outputs: list[Any]) -> list[Shards]:
+    def results(self, call: OperationCall, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
         name = call.name
         if name == "ttnn.reshape" and _shows_padding(call.inputs[0], outputs[0]):
@@ -233,14 +238,15 @@ class Follower:
         if replicated and not self.numbers.rounding.is_block_float(tensor.dtype):
             self.numbers.store(tensor, [value] * copies, padding=padding)
             return
-        host = tensor
-        if self._ttnn.is_tensor_storage_on_device(tensor):
-            host = self._on_host(value, tensor, None if replicated else mapper)
+        host = self._on_host(value, tensor, None if replicated else mapper)
         pieces = self.numbers.plain_device_tensors(host)
         shards = [self.numbers.rounding.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
         self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
+        """What `tensor` was made of `value` as, in memory that can be read."""
+        if not self._ttnn.is_tensor_storage_on_device(tensor):
+            return tensor
         return self._ttnn.Tensor(
             tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
         )

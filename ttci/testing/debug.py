@@ -1,0 +1,136 @@
+"""Every operation of one call of a test, recorded and written down: what `ttci debug` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttci.artifacts.operations_file import DebugRun, Difference, ErrorMap, debug_files, write_debug_run
+from ttci.devices.recording import Context, Recording, RecordsOperations
+from ttci.diagnosis.differences import difference, size_of
+from ttci.diagnosis.error_map import error_map
+from ttci.diagnosis.operations import findings_of
+from ttci.diagnosis.reference_values import ReferenceValues
+from ttci.errors import describe
+from ttci.report.html.operations import write_operations_page
+from ttci.results import Outcome, Result
+from ttci.tensors import tensors_in
+from ttci.testing.places import operation_place
+from ttci.testing.prepared import PreparedTest
+from ttci.testing.shaped import dense
+
+CHECK = "correctness"
+
+
+@dataclass(frozen=True)
+class Debugging:
+    """What is to be written down.
+
+    Attributes:
+        folder: where to.
+        passed_too: whether also of checks that have passed.
+    """
+
+    folder: Path
+    passed_too: bool = False
+
+    def said_of(self, result: Result, prepared: PreparedTest) -> str:
+        """Record one call and write it; where it is, and what it shows. Empty where it was not asked for."""
+        wanted = (Outcome.FAILED, Outcome.ERROR, *([Outcome.PASSED] if self.passed_too else []))
+        if result.check != CHECK or result.outcome not in wanted:
+            return ""
+        if not isinstance(prepared.device, RecordsOperations):
+            return f"no table of operations: {prepared.device.name} cannot record them"
+        run = _debugged(result, prepared)
+        file, page = debug_files(self.folder, result.test)
+        try:
+            write_debug_run(file, run)
+            write_operations_page(page, run)
+        except OSError as error:
+            return f"no table of operations: {describe(error)}"
+        return "\n".join([f"every operation: {page}", *(f"  {said}" for said in run.findings)])
+
+
+def _debugged(result: Result, prepared: PreparedTest) -> DebugRun:
+    references, values = _reference_with_values(prepared)
+    prepared.release()  # so that weights are made anew, and followed from the host's on
+    output: Any = ()
+    in_float32: list[Tensor] = []
+    raised = None
+    device: Any = prepared.device
+    with device.recorded(Context(operation_place, values.name_of)) as recording:
+        try:
+            output = _one_call(prepared, recording)
+            in_float32 = recording.in_float32(output)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
+            recording.unended(error)
+            raised = describe(error)
+    outputs = prepared.read(output)
+    prepared.release()
+    return _run_of(result, prepared, recording, (outputs, in_float32, references), raised)
+
+
+def _one_call(prepared: PreparedTest, recording: Recording) -> Any:
+    inputs = prepared.device_inputs  # which makes the weights ready too
+    recording.list_from_here()
+    with torch.no_grad():
+        output = inputs.call(prepared.run_on_device)
+    prepared.device.synchronize()
+    return output
+
+
+def _reference_with_values(prepared: PreparedTest) -> tuple[list[Tensor], ReferenceValues]:
+    """The expected outputs, and what the reference computes on its way to them."""
+    values = ReferenceValues(operation_place)
+    inputs = prepared.inputs.map(torch.clone)
+    for name, tensor in prepared.inputs.named_tensors.items():
+        values.add(name, tensor)
+    reference = prepared.reference()
+    with torch.no_grad(), values:
+        output = inputs.call(reference)
+    return [dense(tensor) for tensor in tensors_in(output)], values
+
+
+def _run_of(
+    result: Result,
+    prepared: PreparedTest,
+    recording: Recording,
+    found: tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]],
+    raised: str | None,
+) -> DebugRun:
+    outputs, in_float32, references = found
+    at, off = _worst_output(outputs, references)
+    exact = difference(in_float32[at], references[at]) if at < len(in_float32) and off else None
+    operations = tuple(recording.operations)
+    findings = findings_of(operations, exact)
+    return DebugRun(
+        id=result.id,
+        fidelity=prepared.device.fidelity,
+        outcome=result.outcome,
+        message=result.message,
+        findings=tuple(finding.text for finding in findings),
+        marked=tuple(finding.operation for finding in findings if finding.operation is not None),
+        operations=operations,
+        output=off,
+        in_float32=exact,
+        error_map=_map_of(outputs, references, at),
+        error=raised,
+    )
+
+
+def _worst_output(outputs: Sequence[Tensor], references: Sequence[Tensor]) -> tuple[int, Difference | None]:
+    """Which output is most wrong, and how much; nothing of those that cannot be compared."""
+    found = [difference(one, other) for one, other in zip(outputs, references, strict=False)]
+    at = max(range(len(found)), key=lambda at: size_of(found[at]), default=0)
+    return at, found[at] if found else None
+
+
+def _map_of(outputs: Sequence[Tensor], references: Sequence[Tensor], at: int) -> ErrorMap | None:
+    if at >= min(len(outputs), len(references)) or not outputs[at].is_floating_point():
+        return None
+    return error_map(outputs[at], references[at])
