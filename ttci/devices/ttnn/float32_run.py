@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ttci.devices.ttnn.follow import Follower
 from ttci.devices.ttnn.numbers import Numbers, Shards
+from ttci.devices.ttnn.rounding import Rounding
 
 Read = Callable[[Any], Shards]  # what a tensor of ttnn's holds on each chip
 
@@ -36,6 +37,18 @@ class GivenNumbers(Numbers):
         self.forget_since(-1)
 
 
+class Unrounded(Rounding):
+    """Every type holds what float32 does."""
+
+    def to_type(self, value: Tensor, dtype: Any) -> Tensor:  # noqa: ARG002
+        """`value`, in float32."""
+        return value.float() if value.is_floating_point() else value.long()
+
+    def is_block_float(self, dtype: Any) -> bool:  # noqa: ARG002
+        """No: no block is ever rounded."""
+        return False
+
+
 class Float32Numbers(Numbers):
     """Values that are never rounded; of what nobody has computed in float32, what `read` gives.
 
@@ -45,16 +58,9 @@ class Float32Numbers(Numbers):
 
     def __init__(self, ttnn: Any, read: Read) -> None:
         super().__init__(ttnn)
+        self.rounding = Unrounded(ttnn)
         self._read = read
         self.begun_anew = 0
-
-    def rounded(self, value: Tensor, dtype: Any) -> Tensor:  # noqa: ARG002
-        """`value`, in float32."""
-        return value.float() if value.is_floating_point() else value.long()
-
-    def is_block_float(self, dtype: Any) -> bool:  # noqa: ARG002
-        """No: no block is ever rounded."""
-        return False
 
     def of(self, tensor: Any, asked_by: str, *, prepared: bool = False) -> Shards:
         """What `tensor` holds; one that a method of tensors made is a view of another, or read."""
@@ -67,13 +73,9 @@ class Float32Numbers(Numbers):
     def _in_same_memory(self, tensor: Any) -> Shards | None:
         place = self._place(tensor)
         shape = tuple(tensor.shape)
-        for key in self._in_buffer[place[0]] if place else ():
-            entry = self._entries.get(key)
-            if (
-                entry is not None
-                and entry.place == place
-                and entry.shards[0].numel() == tensor.logical_volume()
-            ):
+        for key in self._in_buffer.get(place[0], ()) if place else ():
+            entry = self._entries[key]
+            if entry.place == place and entry.shards[0].numel() == tensor.logical_volume():
                 return [shard.reshape(shape) for shard in entry.shards]
         return None
 

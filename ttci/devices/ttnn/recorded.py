@@ -213,7 +213,7 @@ class RecordedOperations:
         if self._follower is not None:
             return self._follower.numbers.of(tensor, "ttci debug", prepared=prepared)
         host = tensor.cpu() if self._ttnn.is_tensor_storage_on_device(tensor) else tensor
-        return [self._given.held_by(piece) for piece in self._ttnn.get_device_tensors(host)]
+        return [self._given.rounding.held_by(piece) for piece in self._ttnn.get_device_tensors(host)]
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
