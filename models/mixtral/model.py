@@ -89,13 +89,13 @@ class Experts(nn.Module):
 
 
 class Mixtral:
-    """A block at a sixteenth of the published width; the weights come from a seed."""
+    """A block at a thirty-second of the published width; the weights come from a seed."""
 
     def get_module_tests(self) -> list[ModuleTest]:
         """Its tokens are such that no rounding chooses another expert."""
         torch.manual_seed(0)
-        experts = Experts(hidden_dim=256, intermediate_dim=896).eval()
-        shape = (1, 64, 256)
+        experts = Experts(hidden_dim=128, intermediate_dim=448).eval()
+        shape = (1, 64, 128)
         return [ModuleTest("experts", shape, shape, module=experts, inputs=partial(decided, experts))]
 
 

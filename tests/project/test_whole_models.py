@@ -60,12 +60,12 @@ def test_mixtral_experts_equal_their_counterpart() -> None:
 
 
 def test_a_whole_bert_equals_its_counterpart() -> None:
-    [declared] = _load("bert/mini.py").BertMini().get_module_tests()
+    [declared] = _load("bert/tiny.py").BertTiny().get_module_tests()
     sizes: dict[str, Any] = {
-        "hidden_size": 256,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "intermediate_size": 1024,
+        "hidden_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 512,
         "vocab_size": 1000,
     }
     theirs = _seeded(BertModel(BertConfig(**sizes)))
@@ -93,10 +93,10 @@ def test_a_whole_vision_transformer_equals_its_counterpart() -> None:
     [declared] = _load("vit/model.py").ViT().get_module_tests()
     sizes: dict[str, Any] = {
         "hidden_size": 192,
-        "num_hidden_layers": 4,
+        "num_hidden_layers": 2,
         "num_attention_heads": 3,
         "intermediate_size": 768,
-        "num_labels": 100,
+        "num_labels": 1000,
     }
     theirs = _seeded(ViTForImageClassification(ViTConfig(image_size=64, patch_size=8, **sizes)))
     names = {

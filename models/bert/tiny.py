@@ -79,16 +79,16 @@ def bert_on_ttnn(module: Bert, target: Any) -> Callable[[Any], tuple[Any, Any]]:
     return run
 
 
-class BertMini:
-    """BERT mini (google/bert_uncased_L-4_H-256_A-4), of fewer words; the weights come from a seed."""
+class BertTiny:
+    """BERT tiny (google/bert_uncased_L-2_H-128_A-2), of fewer words; the weights come from a seed."""
 
     vocab_size = 1000
 
     def get_module_tests(self) -> list[ModuleTest]:
         """One test, of ids."""
         torch.manual_seed(0)
-        model = as_trained(Bert(self.vocab_size, hidden_dim=256, layers=4, num_heads=4))
-        return [ModuleTest("bert", (2, 64), (2, 64, 256), module=model, inputs=self.ids)]
+        model = as_trained(Bert(self.vocab_size, hidden_dim=128, layers=2, num_heads=2))
+        return [ModuleTest("bert", (2, 64), (2, 64, 128), module=model, inputs=self.ids)]
 
     def ids(self, shape: tuple[int, ...]) -> Tensor:
         """Random ones."""
@@ -96,8 +96,10 @@ class BertMini:
 
 
 def as_trained(module: nn.Module) -> nn.Module:
-    """Ready for inference; biases and norms get values, for those that they begin with hide mistakes."""
-    for parameter in module.parameters():
-        if parameter.ndim == 1:
-            nn.init.normal_(parameter, float(parameter.detach().mean().round()), 0.3)
+    """Ready for inference. The weights that a module begins with hide mistakes in some of its parts."""
+    for weight in module.parameters():
+        if weight.ndim > 1:
+            nn.init.normal_(weight, std=1.5 / weight.shape[-1] ** 0.5)
+        else:  # biases, and the weights of norms
+            nn.init.normal_(weight, float(weight.detach().mean().round()), 0.3)
     return module.eval()
