@@ -167,7 +167,7 @@ def test_shipped_manifest_is_right() -> None:
     manifest = load_manifest(ROOT / "models_manifest.toml")
     layers, others = (
         ["llama3", "qwen3", "mistral", "bert"],
-        ["resnet50", "whisper", "mixtral", "bert-tiny", "vit"],
+        ["resnet50", "whisper", "mixtral", "bert-tiny", "vit", "llama3-8b"],
     )
     assert list(manifest.models) == [*layers, *others]
     assert {device for model in manifest.models.values() for device in model.devices} <= set(manifest.devices)

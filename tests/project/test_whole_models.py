@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +20,11 @@ from transformers.models.resnet.modeling_resnet import ResNetBottleNeckLayer, Re
 from transformers.models.vit.modeling_vit import ViTForImageClassification
 from transformers.models.whisper.modeling_whisper import WhisperEncoderLayer
 
+from tests.language_models import hugging_face
 from tests.root import ROOT
+from ttci.manifest import load_manifest
+from ttci.results import Outcome
+from ttci.testing import TestResults, run_module_tests
 
 
 @pytest.mark.parametrize(("channels", "width", "stride"), [(64, 64, 1), (256, 64, 1), (256, 128, 2)])
@@ -112,6 +119,44 @@ def test_a_whole_vision_transformer_equals_its_counterpart() -> None:
     }
     _take(declared.module, theirs, names)
     _assert_same(declared.module, lambda images: theirs(images).logits, torch.randn(2, 3, 64, 64))
+
+
+def test_llama_is_judged_by_the_text_and_the_weights_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no manifest is: the CPU computes in float32
+    monkeypatch.setenv("LLAMA3_8B_FOLDER", "checkpoint")
+    hugging_face("llama").save_pretrained("checkpoint")
+    (tmp_path / "checkpoint" / "tokens.json").write_text(json.dumps([7, 8, 9] * 16), encoding="utf-8")
+    [result] = _judged_llama()
+    figures = {measurement.name: measurement.value for measurement in result.measurements}
+    assert result.outcome is Outcome.PASSED, result.message
+    assert figures["top1_accuracy"] == 1
+
+
+def test_llama_without_its_folder_is_no_pass_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LLAMA3_8B_FOLDER", raising=False)
+    [result] = _judged_llama()
+    assert result.outcome is Outcome.ERROR
+    assert "Llama-3.1-8B" in result.message
+
+
+def test_llama_is_run_on_boards_only_and_only_where_they_are_named() -> None:
+    manifest = load_manifest(ROOT / "models_manifest.toml")
+    model = manifest.models["llama3-8b"]
+    devices = [manifest.devices[name] for name in model.devices]
+    assert all(device.target == "silicon" and device.on_demand for device in devices)
+    assert set(model.targets) == set(model.devices)
+
+
+def _judged_llama() -> TestResults:
+    """On the CPU, of fewer tokens than it has on a board."""
+    [test] = _load("llama3/whole.py").WholeLLaMA3().get_module_tests()
+    given = {"input_shape": (1, 40), "prompt_tokens": 32, "decode_tokens": 8, "test_cases": ["correctness"]}
+    return run_module_tests([replace(test, **given)], "cpu")
 
 
 def _load(file: str) -> ModuleType:
