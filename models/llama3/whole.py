@@ -1,7 +1,8 @@
 """Llama 3.1 8B as a whole, of a checkpoint in a folder of this machine: for boards, as no mock could hold it.
 
-The folder is ``LLAMA3_8B_FOLDER``, else ``Llama-3.1-8B`` in the working directory. It has the ``config.json`` and
-``*.safetensors`` of meta-llama/Llama-3.1-8B-Instruct, and ``tokens.json``: a list of 1023 ids of a text or more.
+The folder is ``LLAMA3_8B_FOLDER``, else ``Llama-3.1-8B`` in the working directory. In it are ``config.json``
+and ``*.safetensors`` of meta-llama/Llama-3.1-8B-Instruct, and ``tokens.json``: a list of 1023 ids of a text
+or more.
 """
 
 import json
