@@ -41,6 +41,23 @@ class Experts(nn.Module):
         # A softmax of the chosen alone: the same as one of all, divided by what the chosen have of it.
         return torch.zeros_like(self.gate(x)).scatter(-1, experts, best.softmax(-1))
 
+    def weights_on(self, device: Any) -> tuple[Any, list[tuple[Any, ...]]]:
+        """The gate's weight, and three for each expert that a chip has; each chip holds its own experts'."""
+        import ttnn
+
+        def put(weight: Tensor, mapper: Any = None) -> Any:
+            kind = {"dtype": ttnn.bfloat16, "layout": ttnn.TILE_LAYOUT, "device": device}
+            return ttnn.from_torch(weight.detach(), mesh_mapper=mapper, **kind)
+
+        def of_experts(name: str) -> list[Any]:
+            weights = torch.stack([getattr(expert, name).weight.T for expert in self.experts])  # [X, in, out]
+            by_chip = weights.view(device.get_num_devices(), -1, *weights.shape[1:])  # [N, X / N, in, out]
+            split = ttnn.ShardTensorToMesh(device, dim=0)
+            return [put(some, split) for some in by_chip.unbind(1)]
+
+        names = "gate_proj", "up_proj", "down_proj"
+        return put(self.gate.weight.T), [*zip(*map(of_experts, names), strict=True)]
+
     def to_ttnn(self, device: Any) -> Callable[[Any], Any]:
         """As the forward pass, on ttnn tensors; on several chips each has its part of the experts."""
         import ttnn
@@ -50,18 +67,7 @@ class Experts(nn.Module):
             device.arch(), math_fidelity=ttnn.MathFidelity.HiFi4, fp32_dest_acc_en=True
         )
 
-        def put(weight: Tensor, mapper: Any = None) -> Any:
-            kind = {"dtype": ttnn.bfloat16, "layout": ttnn.TILE_LAYOUT, "device": device}
-            return ttnn.from_torch(weight.detach(), mesh_mapper=mapper, **kind)
-
-        def of_experts(name: str) -> list[Any]:
-            """Their weights [in, out]; the n-th tensor holds on each chip the n-th of the chip's experts."""
-            weights = torch.stack([getattr(expert, name).weight.T for expert in self.experts])  # [X, in, out]
-            split = ttnn.ShardTensorToMesh(device, dim=0)
-            return [put(some, split) for some in weights.view(chips, -1, *weights.shape[1:]).unbind(1)]
-
-        gate = put(self.gate.weight.T)
-        experts = [*zip(*map(of_experts, ("gate_proj", "up_proj", "down_proj")), strict=True)]
+        gate, experts = self.weights_on(device)
 
         def linear(x: Any, weight: Any, activation: str | None = None) -> Any:
             return ttnn.linear(x, weight, activation=activation, compute_kernel_config=exact)

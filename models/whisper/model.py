@@ -54,28 +54,12 @@ class EncoderLayer(nn.Module):
         """As the forward pass, on ttnn tensors."""
         import ttnn
 
-        def put(value: Tensor) -> Any:
-            rows = value.detach() if value.ndim > 1 else value.detach().reshape(1, -1)
-            return ttnn.from_torch(rows, dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
-
-        def norm(module: nn.LayerNorm) -> Callable[[Any], Any]:
-            weight, bias = put(module.weight), put(module.bias)
-            return lambda x: ttnn.layer_norm(x, weight=weight, bias=bias, epsilon=module.eps)
-
-        def linear(weight: Tensor, bias: Tensor, activation: str | None = None) -> Callable[[Any], Any]:
-            """Of a weight [in, out]."""
-            put_weight, put_bias = put(weight), put(bias)
-            return lambda x: ttnn.linear(
-                x, put_weight, bias=put_bias, activation=activation, compute_kernel_config=exact
-            )
-
-        exact = ttnn.init_device_compute_kernel_config(
-            device.arch(), math_fidelity=ttnn.MathFidelity.HiFi4, fp32_dest_acc_en=True
-        )
-        attention_norm, ffn_norm = norm(self.self_attn_layer_norm), norm(self.final_layer_norm)
-        qkv, out = linear(*self.qkv()), linear(self.out_proj.weight.T, self.out_proj.bias)
-        up = linear(self.fc1.weight.T, self.fc1.bias, "gelu")
-        down = linear(self.fc2.weight.T, self.fc2.bias)
+        exact = exactly(device)
+        attention_norm = norm(device, self.self_attn_layer_norm)
+        ffn_norm = norm(device, self.final_layer_norm)
+        qkv, out = linear(device, *self.qkv()), linear(device, self.out_proj.weight.T, self.out_proj.bias)
+        up = linear(device, self.fc1.weight.T, self.fc1.bias, "gelu")
+        down = linear(device, self.fc2.weight.T, self.fc2.bias)
         scale = (self.hidden_dim // self.num_heads) ** -0.5
 
         def attention(x: Any) -> Any:
@@ -92,6 +76,41 @@ class EncoderLayer(nn.Module):
             return ttnn.add(x, down(up(ffn_norm(x))))
 
         return run
+
+
+def put(device: Any, value: Tensor) -> Any:
+    """A weight or bias on the board."""
+    import ttnn
+
+    rows = value.detach() if value.ndim > 1 else value.detach().reshape(1, -1)
+    return ttnn.from_torch(rows, dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+
+
+def exactly(device: Any) -> Any:
+    """How products are computed: with all bits of both operands, and sums in float32."""
+    import ttnn
+
+    fidelity = ttnn.MathFidelity.HiFi4
+    return ttnn.init_device_compute_kernel_config(
+        device.arch(), math_fidelity=fidelity, fp32_dest_acc_en=True
+    )
+
+
+def norm(device: Any, module: nn.LayerNorm) -> Callable[[Any], Any]:
+    """The norm on ttnn tensors."""
+    import ttnn
+
+    weight, bias = put(device, module.weight), put(device, module.bias)
+    return lambda x: ttnn.layer_norm(x, weight=weight, bias=bias, epsilon=module.eps)
+
+
+def linear(device: Any, weight: Tensor, bias: Tensor, activation: str | None = None) -> Callable[[Any], Any]:
+    """A product with a weight [in, out] on ttnn tensors."""
+    import ttnn
+
+    given = {"bias": put(device, bias), "compute_kernel_config": exactly(device)}
+    on_board = put(device, weight)
+    return lambda x: ttnn.linear(x, on_board, activation=activation, **given)
 
 
 class Whisper:
