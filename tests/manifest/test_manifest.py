@@ -165,7 +165,11 @@ def test_unknown_device_is_refused_with_a_suggestion(tmp_path: Path) -> None:
 
 def test_shipped_manifest_is_right() -> None:
     manifest = load_manifest(ROOT / "models_manifest.toml")
-    assert list(manifest.models) == ["llama3", "qwen3", "mistral", "bert"]
+    layers, others = (
+        ["llama3", "qwen3", "mistral", "bert"],
+        ["resnet50", "whisper", "mixtral", "bert-tiny", "vit", "llama3-8b"],
+    )
+    assert list(manifest.models) == [*layers, *others]
     assert {device for model in manifest.models.values() for device in model.devices} <= set(manifest.devices)
 
 
