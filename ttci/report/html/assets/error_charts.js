@@ -46,8 +46,8 @@ function chart(className, title, draw) {
 }
 
 /** @param {ErrorMap} found */
-function mostOf({ heat }) {
-  return heat.flat().reduce((/** @type {number} */ most, cell) => Math.max(most, cell ?? 0), 0);
+function mostOf(found) {
+  return found.heat.flat().reduce((/** @type {number} */ most, cell) => Math.max(most, cell ?? 0), 0);
 }
 
 /**
@@ -71,7 +71,13 @@ function heat(found, { width }) {
     axis.values = (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? wholeNumber.format(tick) : ""));
   }
   options.hooks = { draw: [(plot) => drawCells(plot, found)] };
-  return { options, columns: [[0, columns], [0, rows]] };
+  return {
+    options,
+    columns: [
+      [0, columns],
+      [0, rows],
+    ],
+  };
 }
 
 /**

@@ -7,7 +7,11 @@ import { run } from "./operations_data.js";
 import { startTheme } from "./theme.js";
 
 function showFindings() {
-  const said = [...run.findings, run.said_of_output, run.error === null ? "" : `the call ended with ${run.error}`];
+  const said = [
+    ...run.findings,
+    run.said_of_output,
+    run.error === null ? "" : `the call ended with ${run.error}`,
+  ];
   part("findings").append(...said.filter(Boolean).map((text) => element("li", "", text)));
   if (!run.message) return;
   const folded = part("check-message");
