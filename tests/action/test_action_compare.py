@@ -113,7 +113,7 @@ def test_what_concerns_no_pair_is_not_compared_and_that_is_said(change: Change) 
     outputs, log = change.run(change.make(**{"README.md": "new\n"}), fail_on="drift")
     assert (outputs["exit-code"], outputs["slower-than-base"]) == ("0", ""), log
     assert change.comparison() is None
-    said = "the pull request concerns no pair that was tested here"
+    said = "the change concerns no pair that was tested here"
     assert log.count(f"not compared: {said}") == 1
     assert f"Not compared with the base: {said}." in change.summary.read_text(encoding="utf-8")
 
@@ -121,10 +121,35 @@ def test_what_concerns_no_pair_is_not_compared_and_that_is_said(change: Change) 
 def test_a_push_is_not_compared_and_that_is_said_once(change: Change, tmp_path: Path) -> None:
     outputs, log = change.run(event(tmp_path))
     assert outputs["exit-code"] == "0", log
-    assert log.count("not compared: this run is of no pull request (push)") == 1
+    assert log.count("not compared: this run has no base (push)") == 1
     assert log.count("not compared") == 1
     assert "ot compared" not in change.summary.read_text(encoding="utf-8")
     assert change.comparison() is None
+
+
+def pushed(change: Change, text: str) -> dict[str, str]:
+    """A push of a model file to the default branch."""
+    clone = change.steps.repository.clone
+    before = git(clone, "rev-parse", "main")
+    (clone / "model.py").write_text(text)
+    git(clone, "commit", "-q", "-a", "-m", "change")
+    git(clone, "push", "-q", "origin", "main")
+    return event(change.folder, before=before, after=git(clone, "rev-parse", "HEAD"))
+
+
+def test_a_push_is_compared_with_the_commit_before_where_that_is_asked_for(change: Change) -> None:
+    outputs, log = change.run(pushed(change, LARGER), compare="push", fail_on="drift")
+    assert (outputs["exit-code"], outputs["slower-than-base"]) == ("1", "1"), log
+    assert "memory_mb is slower than " in marks(log)[0]
+
+
+def test_the_first_push_of_a_branch_has_nothing_to_be_compared_with(change: Change) -> None:
+    said = event(
+        change.folder, before="0" * 40, after=git(change.steps.repository.clone, "rev-parse", "HEAD")
+    )
+    outputs, log = change.run(said, compare="push")
+    assert outputs["exit-code"] == "0", log
+    assert log.count("not compared: this run has no base (push)") == 1
 
 
 def test_a_base_that_cannot_be_fetched_is_an_error_that_says_what_to_write(change: Change) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.repositories import Repository, git
-from ttci.action.merge_base import PullRequest, merge_base, pull_request_of
+from ttci.action.merge_base import Change, merge_base, pull_request_of
 from ttci.errors import InputError
 
 
@@ -31,9 +31,9 @@ class Asked:
     merged: str
 
     @property
-    def event(self) -> PullRequest:
+    def event(self) -> Change:
         """As the event names it: the base as it was when the event happened."""
-        return PullRequest(self.began, self.head)
+        return Change(self.began, self.head)
 
     def checkout(self, folder: Path, ref: str, depth: int | None) -> Path:
         """A checkout as actions/checkout makes it."""
@@ -82,7 +82,7 @@ def test_of_the_pull_requests_own_branch_it_is_where_that_has_left_the_base(
     asked: Asked, tmp_path: Path, depth: int | None
 ) -> None:
     folder = asked.checkout(tmp_path / "checkout", "refs/heads/change", depth)
-    assert merge_base(folder, PullRequest(asked.base, asked.head)) == asked.began
+    assert merge_base(folder, Change(asked.base, asked.head)) == asked.began
 
 
 def test_a_remote_that_cannot_be_asked_is_said_with_what_to_write(asked: Asked, tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_a_folder_without_a_repository_is_said(tmp_path: Path, asked: Asked) -> 
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ({"pull_request": {"base": {"sha": "a"}, "head": {"sha": "b"}}}, PullRequest("a", "b")),
-        ({"merge_group": {"base_sha": "a", "head_sha": "b"}}, PullRequest("a", "b")),
+        ({"pull_request": {"base": {"sha": "a"}, "head": {"sha": "b"}}}, Change("a", "b")),
+        ({"merge_group": {"base_sha": "a", "head_sha": "b"}}, Change("a", "b")),
         ({"pull_request": {"base": {}, "head": {"sha": "b"}}}, None),
         ({"pull_request": []}, None),
         ({"before": "a", "after": "b"}, None),
@@ -120,7 +120,7 @@ def test_a_folder_without_a_repository_is_said(tmp_path: Path, asked: Asked) -> 
     ],
 )
 def test_only_a_pull_request_and_a_merge_queue_have_a_base(
-    tmp_path: Path, event: Any, expected: PullRequest | None
+    tmp_path: Path, event: Any, expected: Change | None
 ) -> None:
     path = tmp_path / "event.json"
     path.write_text(json.dumps(event))

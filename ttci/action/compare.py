@@ -1,4 +1,4 @@
-"""The step that measures a pull request beside its base, on the machine that has just run its tests."""
+"""The step that measures a change beside its base, on the machine that has just run its tests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ttci.action import history
 from ttci.action.files import commands_stopped
-from ttci.action.inputs import Inputs
-from ttci.action.merge_base import merge_base, pull_request_of
+from ttci.action.inputs import PUSHES, Inputs
+from ttci.action.merge_base import Change, change_of, merge_base, pull_request_of
 from ttci.artifacts import names
 from ttci.errors import ExitCode, TtciError
 from ttci.manifest import load_manifest
@@ -30,7 +30,7 @@ class _CompareError(TtciError):
 
 
 def compare(inputs: Inputs, run_code: ExitCode, environ: Mapping[str, str]) -> None:
-    """Compare the pairs that a pull request concerns; comparison.json says what came of it.
+    """Compare the pairs that a change concerns; comparison.json says what came of it.
 
     Where there is nothing to compare, that is said once, and nothing else happens.
 
@@ -44,22 +44,22 @@ def compare(inputs: Inputs, run_code: ExitCode, environ: Mapping[str, str]) -> N
     """
     for name in (names.COMPARISON, names.COMPARISON_PAGE):
         (inputs.report_dir / name).unlink(missing_ok=True)
-    why_not = _why_not(run_code, environ)
+    asked = change_of(environ, pushes=inputs.compare == PUSHES)
+    why_not = _why_not(asked, run_code, environ)
     if why_not:
         _say(inputs, environ, why_not)
         return
     jobs = _jobs(inputs, environ)
-    asked = pull_request_of(environ)
     if asked and jobs:
         base = merge_base(inputs.manifest.parent, asked)
         history.install_statistics()
         _run(inputs, base, jobs, environ)
 
 
-def _why_not(run_code: ExitCode, environ: Mapping[str, str]) -> str | None:
+def _why_not(asked: Change | None, run_code: ExitCode, environ: Mapping[str, str]) -> str | None:
     """Why nothing is compared here; None where it is."""
-    if pull_request_of(environ) is None:
-        return f"this run is of no pull request ({environ.get('GITHUB_EVENT_NAME') or 'no event'})"
+    if asked is None:
+        return f"this run has no base ({environ.get('GITHUB_EVENT_NAME') or 'no event'})"
     return None if run_code in _COULD_RUN else "the tests could not be run"
 
 
@@ -85,7 +85,7 @@ def _run(inputs: Inputs, base: str, jobs: Sequence[Job], environ: Mapping[str, s
     said = done.stderr.strip()
     if done.returncode != ExitCode.NOTHING_MATCHED:
         raise _CompareError(said, done.returncode)
-    _say(inputs, environ, "the pull request concerns no pair that was tested here")
+    _say(inputs, environ, "the change concerns no pair that was tested here")
 
 
 def _say(inputs: Inputs, environ: Mapping[str, str], why: str) -> None:

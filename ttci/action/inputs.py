@@ -14,6 +14,7 @@ from ttci.manifest import DEFAULT_PATH
 from ttci.manifest.schema import STORE_PATTERN
 from ttci.report import FAIL_ON
 
+PUSHES = "push"  # of the input compare: pushes too, beside what their branch was at before
 _PREFIX = "TTCI_INPUT_"
 _UNFIT_FOR_AN_ARTIFACT = re.compile(r'[":<>|*?\\/\x00-\x1f\x7f]+')
 
@@ -34,7 +35,7 @@ class Inputs:
     history: str = ""  # what the manifest says where empty
     history_add: bool = True  # where the run is trusted
     confirm: bool = False
-    compare: str = ""  # with what a pull request is measured; nothing where empty
+    compare: str = ""  # what is measured beside its base; nothing where empty
     compare_seconds: int = 60
     boards: int = 1  # how many runners there are of each kind that has a board
     python_version: str = ""
@@ -62,7 +63,7 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         history=reader.history("history"),
         history_add=reader.yes("history-add"),
         confirm=reader.yes("confirm", default="false"),
-        compare=reader.one_of("compare", ("base",)) if reader.text("compare") else "",
+        compare=reader.one_of("compare", ("base", PUSHES)) if reader.text("compare") else "",
         compare_seconds=reader.count("compare-seconds", default="60"),
         boards=reader.count("boards"),
         python_version=reader.text("python-version"),

@@ -1,4 +1,4 @@
-"""Where a pull request has left its base, in a checkout that may be shallow."""
+"""Where a change has left its base, in a checkout that may be shallow."""
 
 from __future__ import annotations
 
@@ -15,34 +15,47 @@ from ttci.git import git_output, run_git
 _DEEPER = ("--deepen=1", "--deepen=50", "--unshallow")
 
 
+_NO_COMMIT = "0" * 40  # what a branch was at before it was made
+
+
 @dataclass(frozen=True)
-class PullRequest:
+class Change:
     """The newest commits of its base and of its own branch, as the event names them."""
 
     base: str
     head: str
 
 
-def pull_request_of(environ: Mapping[str, str]) -> PullRequest | None:
+def change_of(environ: Mapping[str, str], *, pushes: bool) -> Change | None:
+    """The change that a job is for: a pull request or, with `pushes`, what a push has added to its branch."""
+    asked = pull_request_of(environ)
+    if asked or not pushes or environ.get("GITHUB_EVENT_NAME") != "push":
+        return asked
+    event = github_event(environ)
+    before = event.get("before")
+    return None if before == _NO_COMMIT else _change(before, event.get("after"))
+
+
+def pull_request_of(environ: Mapping[str, str]) -> Change | None:
     """The pull request, or the group of a merge queue, that a job is for; None where there is neither."""
     event = github_event(environ)
     asked = event.get("pull_request")
     if isinstance(asked, dict):
-        return _pull_request(*(_table(asked.get(side)).get("sha") for side in ("base", "head")))
+        return _change(*(_table(asked.get(side)).get("sha") for side in ("base", "head")))
     group = _table(event.get("merge_group"))
-    return _pull_request(group.get("base_sha"), group.get("head_sha"))
+    return _change(group.get("base_sha"), group.get("head_sha"))
 
 
-def _pull_request(base: Any, head: Any) -> PullRequest | None:
+def _change(base: Any, head: Any) -> Change | None:
     is_known = isinstance(base, str) and isinstance(head, str)
-    return PullRequest(base, head) if is_known else None
+    return Change(base, head) if is_known else None
 
 
 def _table(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def merge_base(folder: Path, asked: PullRequest) -> str:
+def merge_base(folder: Path, asked: Change) -> str:
     """The commit that the checkout of `folder` is to be compared with; what it lacks is fetched.
 
     Raises:
@@ -58,12 +71,12 @@ def merge_base(folder: Path, asked: PullRequest) -> str:
         if found:
             break
     if not found:
-        what = f"compare: the commit that this pull request begins at is not in the checkout ({why})"
+        what = f"compare: the commit that this change begins at is not in the checkout ({why})"
         raise InputError(f"{what}; give actions/checkout the input fetch-depth: 0")
     return found
 
 
-def _known(folder: Path, asked: PullRequest) -> str | None:
+def _known(folder: Path, asked: Change) -> str | None:
     """As far as the checkout tells: the base in GitHub's merge commit, else where both branches part."""
     commit = git_output(folder, "cat-file", "commit", "HEAD") or ""
     head = commit.partition("\n\n")[0].splitlines()
@@ -73,7 +86,7 @@ def _known(folder: Path, asked: PullRequest) -> str | None:
     return git_output(folder, "merge-base", asked.base, "HEAD")
 
 
-def _fetched(folder: Path, asked: PullRequest) -> Iterator[str]:
+def _fetched(folder: Path, asked: Change) -> Iterator[str]:
     """Fetch more and more; each time what went wrong, empty where nothing did."""
     is_shallow = git_output(folder, "rev-parse", "--is-shallow-repository") == "true"
     commits = [str(git_output(folder, "rev-parse", "HEAD")), asked.base]
