@@ -128,7 +128,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(venv_backend=WITH_TORCH)
 def bench(session: nox.Session) -> None:
     """Measure ttci against what people do by hand: -- NAME…, every benchmark where none is named."""
-    session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[history,torch]", *nox.project.dependency_groups(PYPROJECT, "bench"))
     names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("[a-z]*.py"))
     for name in names:
         python = pair_python(session, *ON_TTNN) if name == "mock" else "python"

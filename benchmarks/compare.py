@@ -3,7 +3,8 @@
 On generated noise, by its own rule for when to look and what to say: pairs of processes whose ratio varies by
 0.5 to 10 %, evenly, with outliers, and between processes of two speeds. Then really, on this machine, with a
 module of 5 ms while another process takes a core at random: unchanged code and code that takes 5 % longer,
-and beside it pytest-benchmark's comparison of two saved runs. ``--runs N --seconds S`` makes it longer.
+and beside it pytest-benchmark's comparison of two saved runs and ``asv continuous``. ``--runs N --seconds S``
+makes it longer.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -104,10 +107,9 @@ def _percent(words: list[Comparison], word: Comparison) -> float:
     return 100 * words.count(word) / len(words)
 
 
-MODEL = """
+MODULE = """
 import torch
 from torch import nn
-from ttci.testing import TestableModule, TestConfig
 
 
 class Repeated(nn.Module):
@@ -119,6 +121,10 @@ class Repeated(nn.Module):
         for _ in range(TIMES):
             x = self.layer(x)
         return x
+"""
+MODEL = """
+from repeated import Repeated
+from ttci.testing import TestableModule, TestConfig
 
 
 class Model(TestableModule):
@@ -134,13 +140,45 @@ devices = ["cpu"]
 """
 BY_HAND = """
 import torch
-from model import Repeated
+from repeated import Repeated
 
 
 def test_layers(benchmark):
     module, x = Repeated(), torch.randn(1, 2, 1024)
     with torch.no_grad():
         benchmark(module, x)
+"""
+BY_ASV = """
+import torch
+from repeated import Repeated
+
+
+class Layers:
+    def setup(self):
+        self.module, self.x = Repeated(), torch.randn(1, 2, 1024)
+
+    def time_forward(self):
+        with torch.no_grad():
+            self.module(self.x)
+"""
+ASV_SETTINGS = {
+    "version": 1,
+    "project": "repeated",
+    "repo": ".",
+    "branches": ["HEAD"],
+    "environment_type": "virtualenv",
+    "matrix": {"req": {"torch": [version("torch").partition("+")[0]]}},
+    "build_command": ["python -m pip wheel --quiet --no-deps -w {build_cache_dir} {build_dir}"],
+}
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "repeated"
+version = "1"
+[tool.setuptools]
+py-modules = ["repeated"]
 """
 _TIMES, _TIMES_CHANGED = 20, 21
 _GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
@@ -167,16 +205,28 @@ def _busy() -> Iterator[None]:
 
 
 def _make_repository(folder: Path) -> None:
-    (folder / "model.py").write_text(MODEL.replace("TIMES", str(_TIMES)))
+    _write_module(folder, _TIMES)
+    (folder / "model.py").write_text(MODEL)
     (folder / "models_manifest.toml").write_text(MANIFEST)
     (folder / "test_by_hand.py").write_text(BY_HAND)
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "asv.conf.json").write_text(json.dumps(ASV_SETTINGS))
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "__init__.py").touch()
+    (folder / "benchmarks" / "layers.py").write_text(BY_ASV)
+    (folder / ".asv").mkdir()
+    (folder / ".gitignore").write_text("reports/\n.asv/\n.benchmarks/\n__pycache__/\n")
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
         subprocess.run([*_GIT, *arguments], cwd=folder, check=True)
 
 
+def _write_module(folder: Path, times: int) -> None:
+    (folder / "repeated.py").write_text(MODULE.replace("TIMES", str(times)))
+
+
 def _compared(folder: Path, times: int, seconds: float) -> str:
     """What ttci says of the working tree, with its interval and what it took."""
-    (folder / "model.py").write_text(MODEL.replace("TIMES", str(times)))
+    _write_module(folder, times)
     command = [sys.executable, "-m", "ttci", "compare", "HEAD", "--seconds", str(seconds), "--json"]
     done = subprocess.run(command, cwd=folder, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
@@ -192,7 +242,7 @@ def _by_hand(folder: Path, times: int) -> str:
     """What pytest-benchmark says of two saved runs, with its usual threshold of 5 % and 10 % of the mean."""
     subprocess.run(["rm", "-rf", str(folder / ".benchmarks")], check=True)
     for saved in (_TIMES, times):
-        (folder / "model.py").write_text(MODEL.replace("TIMES", str(saved)))
+        _write_module(folder, saved)
         command = [
             sys.executable,
             "-m",
@@ -213,6 +263,22 @@ def _by_hand(folder: Path, times: int) -> str:
     return f"mean {mean:.3f}, median {median:.3f}: {fails}"
 
 
+def _by_asv(folder: Path, times: int) -> str:
+    """What asv says of two commits, with a factor of 1.05; environments are made before."""
+    _write_module(folder, times)
+    for arguments in (("checkout", "-q", "-B", "head"), ("commit", "-q", "--allow-empty", "-am", "head")):
+        subprocess.run([*_GIT, *arguments], cwd=folder, check=True)
+    asv, at_home = [sys.executable, "-m", "asv"], {**_ENVIRONMENT, "HOME": str(folder / ".asv")}
+    how: dict[str, Any] = {"cwd": folder, "env": at_home, "capture_output": True, "text": True}
+    subprocess.run([*asv, "machine", "--yes"], check=True, **how)  # kept in the home folder
+    done = subprocess.run([*asv, "continuous", "--factor", "1.05", "HEAD^", "HEAD"], check=False, **how)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"asv ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+    subprocess.run([*_GIT, "reset", "-q", "--hard", "HEAD^"], cwd=folder, check=True)
+    said = [line for line in done.stdout.splitlines() if line.isupper() or "layers.Layers" in line]
+    return " ".join(" ".join(said[-2:]).split())
+
+
 def _statistics_in(path: Path) -> tuple[float, float]:
     statistics = json.loads(path.read_text())["benchmarks"][0]["stats"]
     return statistics["mean"], statistics["median"]
@@ -222,8 +288,8 @@ def _print_real(runs: int, seconds: float) -> None:
     load = os.getloadavg()[0]
     print(f"\nreally, {os.cpu_count()} cores, load {load:.1f} before: another process takes a core at random")
     random.seed(SEED)
-    with tempfile.TemporaryDirectory() as name, _busy():
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as made, _busy():
+        folder = Path(made)
         _make_repository(folder)
         for number in range(runs):
             for what, times in random.sample([("unchanged", _TIMES), ("+5%", _TIMES_CHANGED)], 2):
@@ -231,9 +297,10 @@ def _print_real(runs: int, seconds: float) -> None:
                     f"run {number + 1}, {what:10} ttci compare     {_compared(folder, times, seconds)}",
                     flush=True,
                 )
-                start = time.monotonic()
-                said = _by_hand(folder, times)
-                print(f"{'':17} pytest-benchmark {said}, {time.monotonic() - start:.0f} s", flush=True)
+                for name, judged in (("pytest-benchmark", _by_hand), ("asv continuous", _by_asv)):
+                    start = time.monotonic()
+                    said = judged(folder, times)
+                    print(f"{'':17} {name:16} {said}, {time.monotonic() - start:.0f} s", flush=True)
 
 
 def main() -> int:
