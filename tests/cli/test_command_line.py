@@ -113,6 +113,20 @@ def test_list_shows_every_digit_of_a_tolerance(project: Path) -> None:
     assert rows[-1][-3:] == ["latency_ms", "7", "±12.5%"]
 
 
+@pytest.mark.parametrize("command", [("check",), ("list", "--tests")])
+def test_a_model_that_skips_its_declaration_is_told_without_a_traceback(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    model = MODEL.format(name="Small", test="linear").replace("return [", "import pytest; pytest.skip('x') [")
+    (project / "model.py").write_text(model)
+    done = ttci(*command, "small")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"{project / 'model.py'}:11: Small cannot say its tests: Skipped: x; a declaration cannot"
+    )
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.usefixtures("project")
 def test_list_json_is_the_same_for_a_machine() -> None:
     done = ttci("list", "--json", "small")
