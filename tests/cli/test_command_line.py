@@ -100,6 +100,33 @@ def test_list_shows_pairs_and_their_targets() -> None:
     assert any(row[:3] == ["board@n150", "ttnn", "silicon"] for row in rows)
 
 
+def test_list_shows_every_digit_of_a_tolerance(project: Path) -> None:
+    manifest = MANIFEST.replace("tolerance = 0.1", "tolerance = 0.005")
+    (project / "models_manifest.toml").write_text(manifest)
+    in_code = 'performance_targets={"latency_ms": {"value": 7.0, "tolerance": 0.125}})]'
+    model = MODEL.format(name="Small", test="linear").replace(
+        "module=self.layer)]", f"module=self.layer, {in_code}"
+    )
+    (project / "model.py").write_text(model)
+    rows = [line.split() for line in ttci("list", "--tests", "small").stdout.splitlines()]
+    assert ["small@cpu", "linear", "latency_ms", "5", "±0.5%"] in rows
+    assert rows[-1][-3:] == ["latency_ms", "7", "±12.5%"]
+
+
+@pytest.mark.parametrize("command", [("check",), ("list", "--tests")])
+def test_a_model_that_skips_its_declaration_is_told_without_a_traceback(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    model = MODEL.format(name="Small", test="linear").replace("return [", "import pytest; pytest.skip('x') [")
+    (project / "model.py").write_text(model)
+    done = ttci(*command, "small")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"{project / 'model.py'}:11: Small cannot say its tests: Skipped: x; a declaration cannot"
+    )
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.usefixtures("project")
 def test_list_json_is_the_same_for_a_machine() -> None:
     done = ttci("list", "--json", "small")

@@ -161,6 +161,8 @@ def test_a_figure_without_noise_changes_in_one_run() -> None:
     assert judged(values, 60.0).drift is Drift.SLOWER
     assert judged(values, 45.0).drift is Drift.FASTER
     assert reason_text(judged(values, 54.0).reason) == "1.9% higher; below 5% does not matter."
+    fine = judged(values, 53.1, smallest_change=0.005)
+    assert reason_text(fine.reason) == "0.2% higher; below 0.5% does not matter."
     assert reason_text(judged(values, 53.0).reason) == "Equal to the last digit."
     assert judged(values[1:], 60.0).drift is Drift.TOO_FEW
 

@@ -111,6 +111,57 @@ def test_methods_that_raise_are_told_at_the_users_line(tmp_path: Path) -> None:
     assert told.startswith(f"{tmp_path / 'model.py'}:4: Model cannot say its tests: AttributeError: ")
 
 
+ENDINGS = {
+    "pytest.skip('no board')": "Skipped: no board; a declaration cannot be skipped: name the devices",
+    "unittest.TestCase().skipTest('later')": "SkipTest: later; a declaration cannot be skipped: name the dev",
+    "pytest.importorskip('nowhere_to_be_found')": "Skipped: could not import 'nowhere_to_be_found'",
+    "pytest.fail('no')": "Failed: no",
+    "pytest.exit('enough')": "Exit: enough",
+    "sys.exit(0)": "SystemExit: 0",
+    "raise asyncio.CancelledError": "CancelledError",
+}
+PLACES = {
+    "at the import": "{ending}",
+    "in a class": "class Model:\n    def get_module_tests(self):\n        {ending}",
+    "in a constructor": "class Model:\n    get_module_tests = 0\n    def __init__(self):\n        {ending}",
+    "in a function": "def Model():\n    {ending}",
+    "in a generator": "def Model():\n    yield from ()\n    {ending}",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_declaration_that_skips_or_ends_is_told_at_the_users_line(
+    tmp_path: Path, place: str, ending: str
+) -> None:
+    text = "import asyncio, pytest, sys, unittest\n" + PLACES[place].format(ending=ending)
+    told = refusal(f"{write(tmp_path, text)}::Model")
+    assert told.startswith(f"{tmp_path / 'model.py'}:{len(text.splitlines())}: ")
+    assert f": {ENDINGS[ending]}" in told
+
+
+def test_a_module_of_a_spec_that_skips_is_told_at_the_spec(tmp_path: Path) -> None:
+    text = """
+        import pytest
+        from ttci.testing import ModuleTestSpec
+        class Model:
+            def __init__(self):
+                pytest.skip("no weights")
+        tests = [ModuleTestSpec("it", "own_model.Model")]
+        """
+    write(tmp_path, text)
+    (tmp_path / "model.py").rename(tmp_path / "own_model.py")
+    told = refusal("own_model.py::tests")
+    assert told.startswith(f"{tmp_path / 'own_model.py'}:7: ")
+    assert "own_model.Model() cannot be built: Skipped: no weights; a declaration cannot be skipped" in told
+
+
+def test_an_interrupt_while_tests_are_declared_is_no_mistake_of_the_model(tmp_path: Path) -> None:
+    source = write(tmp_path, "def model(): raise KeyboardInterrupt") + "::model"
+    with pytest.raises(KeyboardInterrupt):
+        found_in_source(parse_source(source, Path.cwd()))
+
+
 HEADER = """
 from dataclasses import dataclass
 from torch import nn

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ttci.manifest import Manifest, Pair, TestTargets
+from ttci.manifest import Manifest, Pair, Target, TestTargets
+from ttci.text.percent import percent_text
 from ttci.text.table import align
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ def target_table(
 def target_figures(targets: TestTargets) -> dict[str, str]:
     """By metric, the target as people read it."""
     figures = {metric: getattr(targets, metric) for metric in type(targets).model_fields}
-    return {
-        metric: f"{target.value:g}" + (f" ±{target.tolerance:.0%}" if target.tolerance is not None else "")
-        for metric, target in figures.items()
-        if target is not None
-    }
+    return {metric: _figure(target) for metric, target in figures.items() if target is not None}
+
+
+def _figure(target: Target) -> str:
+    within = "" if target.tolerance is None else f" ±{percent_text(target.tolerance)}"
+    return f"{target.value:g}{within}"
 
 
 Row = tuple[str, str, str, str, str]

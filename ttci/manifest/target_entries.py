@@ -22,7 +22,7 @@ class Target(Entry):
 
 def _can_be_missed(tolerance: float) -> float:
     if tolerance >= 1:
-        what = f"{tolerance:g} can never be missed: the limit is the target less {tolerance:.0%} of it"
+        what = f"{tolerance:g} can never be missed: the limit is the target less {100 * tolerance:.4g}% of it"
         raise ValueError(f"{what}; {_as_fraction(tolerance)}")
     return tolerance
 

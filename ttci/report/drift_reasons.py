@@ -24,6 +24,7 @@ from ttci.drift.reasons import (
 )
 from ttci.history.series import SHORT_COMMIT, Point
 from ttci.results import Outcome
+from ttci.text.percent import percent_text
 
 
 @singledispatch
@@ -42,7 +43,7 @@ def _(reason: Exact) -> str:
     if reason.change == 0:
         return "Equal to the last digit."
     if abs(reason.change) < reason.smallest_change:
-        return f"{_percent(reason.change)}; below {reason.smallest_change:.0%} does not matter."
+        return f"{_percent(reason.change)}; below {percent_text(reason.smallest_change)} does not matter."
     return f"{_percent(reason.change)}, of a figure without noise."
 
 
@@ -77,7 +78,7 @@ def _(reason: Explained) -> str:
         Explanation.DISAGREEMENT: "the newest runs do not agree",
         Explanation.OTHERS_AS_FAR: f"{reason.as_far} of the earlier runs lie as far off",
         Explanation.FEW_RUNS: "the earlier runs are few",
-        None: f"below {reason.smallest_change:.0%} does not matter",
+        None: f"below {percent_text(reason.smallest_change)} does not matter",
     }[reason.explanation]
     blind = f", and anything below {reason.seen:.0%}" if reason.seen > reason.blind_from else ""
     return f"{_percent(reason.change)}; {why}{blind}."
@@ -130,7 +131,7 @@ def statistics_texts(statistics: Statistics | None) -> Iterator[tuple[str, str]]
     if s.hosts is not None:
         offsets = ", ".join(f"{name} {offset:+.1%}" for name, offset in s.hosts.items())
         yield "hosts", offsets or "none is known"
-    yield "smallest change that matters", f"{s.smallest_change:.1%}"
+    yield "smallest change that matters", percent_text(s.smallest_change)
     if s.judged_runs is not None and s.standard_errors is not None:
         off, critical = s.standard_errors
         yield "newest runs judged", str(s.judged_runs)

@@ -39,7 +39,7 @@ from ttci.testing.registry import (
     registered_tests,
     tests_by_name,
 )
-from ttci.testing.sources import attribute_of, build, explained, import_source, place_of
+from ttci.testing.sources import ENDS, advice_on_skip, attribute_of, build, explained, import_source, place_of
 
 _HOW_TO_DECLARE = (
     "declares no tests; give it get_test_configs() or get_module_tests(), wrap a module "
@@ -105,7 +105,9 @@ def _tests_of(declared: Any, place: Place | None) -> list[ModuleTest]:
 
 def _tests_of_other(declared: Any, place: Place | None) -> list[ModuleTest]:
     if isinstance(declared, Iterable) and not isinstance(declared, str | bytes | torch.Tensor):
-        return [test for item in declared for test in _tests_of(item, place)]
+        with explained(f"a {type(declared).__name__} cannot give its tests", place):
+            items = list(declared)
+        return [test for item in items for test in _tests_of(item, place)]
     if callable(declared) and not inspect.isclass(declared):
         return _tests_of_function(declared, place)
     raise _refusal(declared, place, "declares no tests; give a model, a list of tests or of specs")
@@ -206,9 +208,11 @@ def _module_of(spec: ModuleTestSpec) -> nn.Module:
     module_class = _find_class(spec)
     try:
         module = _seeded(lambda: module_class(**spec.config))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # a constructor may raise anything
+    except ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a constructor may raise anything
         arguments = ", ".join(f"{key}={value!r}" for key, value in spec.config.items())
-        what = f"{spec.module_class}({arguments}) cannot be built: {describe(error)}"
+        what = f"{spec.module_class}({arguments}) cannot be built: {describe(error)}{advice_on_skip(error)}"
         raise DeclarationError(config.mistake(what)) from None
     if not isinstance(module, nn.Module):
         raise DeclarationError(config.mistake(f"{spec.module_class} is no torch.nn.Module"))

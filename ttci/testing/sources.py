@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import sys
 import typing
+import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 
 from ttci.errors import InputError, Mistake, TtciError, describe, did_you_mean
 from ttci.manifest import Source
+from ttci.runner.child import Terminated
 from ttci.source_code.folders import package_of
 from ttci.testing.imports import advice_on
 from ttci.testing.loaded_modules import UNIQUE_PREFIX
@@ -25,6 +27,11 @@ from ttci.testing.model_code import code_of
 from ttci.testing.places import UNKNOWN, Place, definition_of, user_frames
 
 _SEED = 0
+ENDS = (KeyboardInterrupt, GeneratorExit, Terminated)  # what ends us from outside, and no mistake in the code
+_INSTEAD_OF_SKIP = (
+    "; a declaration cannot be skipped: name the devices that run the model under devices in the manifest, "
+    "leave checks out by test_cases, or leave the test out of what is declared"
+)
 
 
 def import_source(source: Source) -> ModuleType:
@@ -159,9 +166,9 @@ def explained(what: str, place: Place | None = None) -> Iterator[None]:
     """Turn what the user's code raises into an InputError at the user's own line, else at `place`."""
     try:
         yield
-    except TtciError:
+    except (TtciError, *ENDS):
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's code may raise anything
+    except BaseException as error:  # noqa: BLE001  # the user's code may raise anything
         raise InputError(_mistake(error, what, place)) from None
 
 
@@ -170,4 +177,11 @@ def _mistake(error: BaseException, what: str, place: Place | None) -> Mistake:
         return Mistake(error.filename, error.lineno, f"{what}: {type(error).__name__}: {error.msg}")
     frames = user_frames(error)
     file, line = (frames[-1].filename, frames[-1].lineno) if frames else (place or UNKNOWN)
-    return Mistake(file, line, f"{what}: {describe(error)}{advice_on(error)}")
+    return Mistake(file, line, f"{what}: {describe(error)}{advice_on(error) or advice_on_skip(error)}")
+
+
+def advice_on_skip(error: BaseException) -> str:
+    """What to write instead of a skip, as of `pytest.skip`, in a declaration; empty for any other error."""
+    pytest = sys.modules.get("pytest")
+    skips = (unittest.SkipTest, *([pytest.skip.Exception] if pytest else []))
+    return _INSTEAD_OF_SKIP if isinstance(error, skips) else ""
