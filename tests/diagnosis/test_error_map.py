@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from ttci.diagnosis.differences import difference
-from ttci.diagnosis.error_map import BINS, MOST_CELLS, MOST_PAIRS, distribution, error_map, pairs, pooled
+from ttci.diagnosis.error_map import (
+    BINS,
+    OF_A_DEBUG_RUN,
+    OF_A_RESULT,
+    distribution,
+    error_map,
+    pairs,
+    pooled,
+)
+from ttci.results import ErrorMap
 
 
 def test_one_wrong_token_is_a_row_of_the_heat_map() -> None:
@@ -38,7 +47,7 @@ def test_a_large_output_is_pooled_and_its_mean_square_is_kept() -> None:
     error[:256] = 3.0
     found = error_map(error, torch.zeros_like(error))
     assert found is not None
-    assert (len(found.heat), len(found.heat[0])) == (MOST_CELLS, MOST_CELLS)
+    assert (len(found.heat), len(found.heat[0])) == (OF_A_DEBUG_RUN.most_cells, OF_A_DEBUG_RUN.most_cells)
     assert {cell for row in found.heat for cell in row} == {1.0, 3.0}
     assert pooled(torch.arange(8.0).reshape(2, 4), 2).tolist() == [[0.5, 2.5], [4.5, 6.5]]
 
@@ -71,12 +80,31 @@ def test_the_most_wrong_element_is_always_among_the_pairs_and_they_are_bounded()
     reference = torch.randn(100_000, dtype=torch.float64)
     output = reference.clone()
     output[12_345] = 99.0
-    found = pairs(output, reference)
-    assert len(found) <= MOST_PAIRS
+    found = pairs(output, reference, OF_A_RESULT)
+    assert len(found) <= OF_A_RESULT.most_pairs
     assert max(given for _, given in found) == 99.0
 
 
-def test_outputs_of_other_shapes_have_no_picture() -> None:
+def test_the_map_of_a_result_is_small_and_reads_back_as_it_was() -> None:
+    reference = torch.randn(1, 512, 1024)
+    found = error_map(reference + torch.randn_like(reference) / 7, reference, OF_A_RESULT)
+    assert found is not None
+    text = found.model_dump_json()
+    assert (len(found.heat), len(found.heat[0])) == (64, 64)
+    assert len(text) < 40_000
+    assert ErrorMap.model_validate_json(text) == found
+
+
+def test_the_spread_is_of_what_is_finite_in_the_reference() -> None:
+    reference = torch.tensor([[-1.0, 1.0, torch.inf]])
+    found = error_map(torch.zeros(1, 3), reference)
+    assert found is not None
+    assert found.spread == 1.0
+    assert found.heat == ((1.0, 1.0, None),)
+
+
+def test_outputs_of_other_shapes_or_of_integers_have_no_picture() -> None:
+    assert error_map(torch.zeros(2, dtype=torch.int64), torch.ones(2, dtype=torch.int64)) is None
     assert error_map(torch.zeros(2, 3), torch.zeros(3, 2)) is None
     assert error_map(torch.zeros(0), torch.zeros(0)) is None
 

@@ -15,7 +15,7 @@ from ttci.errors import InputError, MachineryError
 from ttci.history import record
 from ttci.history.stores import chosen_store, open_store
 from ttci.history.stores.folder import FolderStore
-from ttci.results import Config, Fidelity, Measurement
+from ttci.results import Config, ErrorMap, Fidelity, Measurement, Outcome
 
 NAME = "runs/llama3@n150/2026-03/20260301T120100-{}.json"
 
@@ -31,6 +31,23 @@ def test_record_holds_figures_and_no_messages_or_places() -> None:
     assert kept.message == ""
     assert kept.config == Config(dtype="bfloat16")
     assert kept.measurements == result.measurements
+
+
+def test_record_holds_no_map_of_an_error_so_that_older_readers_read_on() -> None:
+    result = result_of("a@b", outcome=Outcome.FAILED)
+    found = ErrorMap(
+        axes=("tokens", "features"),
+        size=(1, 1),
+        heat=((0.5,),),
+        spread=1.0,
+        edges=(-1.0, 1.0),
+        counts=(1,),
+        pairs=((0.0, 0.5),),
+    )
+    mapped = result.model_copy(update={"error_map": found})
+    encoded = [record.encode(record.recorded(run_of("a@b", each))) for each in (result, mapped)]
+    assert encoded[0] == encoded[1]
+    assert b"error_map" not in encoded[1]
 
 
 @pytest.mark.parametrize("fidelity", [Fidelity.GOLDEN, Fidelity.BIT_EXACT])

@@ -14,7 +14,6 @@ from tests.browser import DESKTOP, PHONE, Page, chromium
 from ttci.artifacts.operations_file import (
     DebugRun,
     Difference,
-    ErrorMap,
     OperationFound,
     TensorFacts,
     debug_files,
@@ -25,7 +24,7 @@ from ttci.errors import MachineryError
 from ttci.report.html.bundle import bundle
 from ttci.report.html.operations import operations_data, write_operations_page
 from ttci.report.operations_text import debug_text, heat_text
-from ttci.results import Fidelity, Outcome
+from ttci.results import ErrorMap, Fidelity, Outcome
 
 ASSETS = Path(bundle.__code__.co_filename).with_name("assets")
 HOSTILE = "</script><script>window.pwned = 1</script><!--<img src=x onerror='window.pwned = 1'>"
@@ -178,9 +177,9 @@ def test_on_a_phone_nothing_lies_beside_the_screen(page: Page, show: Callable[[D
     assert page.one(".error-own .value").is_displayed()
 
 
-def properties(typedef: str) -> set[str]:
+def properties(typedef: str, file: str = "operations_data.js") -> set[str]:
     """The names that the script documents an object's type with."""
-    code = (ASSETS / "operations_data.js").read_text(encoding="utf-8")
+    code = (ASSETS / file).read_text(encoding="utf-8")
     stated = re.search(rf"@typedef {{object}} {typedef}\n(.*?)\*/", code, re.DOTALL)
     assert stated
     return set(re.findall(r"@property {.*} (\w+)", stated[1]))
@@ -191,7 +190,7 @@ def test_the_types_of_the_script_name_what_is_written() -> None:
     assert properties("OperationsData") == set(data)
     assert properties("Operation") == set(data["operations"][0])
     assert properties("ErrorFound") == set(data["operations"][0]["own"])
-    assert properties("ErrorMap") == set(data["error_map"])
+    assert properties("ErrorMap", "error_charts.js") == set(data["error_map"])
 
 
 def test_the_file_holds_what_was_found_and_a_torn_one_is_said(tmp_path: Path) -> None:

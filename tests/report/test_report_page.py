@@ -20,7 +20,7 @@ from ttci.artifacts.plan_file import write_planned
 from ttci.report.collect import collect
 from ttci.report.html import columns, report_data
 from ttci.report.html.report import write_html
-from ttci.results import Environment, Fidelity, Measurement, Outcome, Run, Verdict
+from ttci.results import Environment, ErrorMap, Fidelity, Measurement, Outcome, Result, Run, Verdict
 
 HOSTILE = (
     "<script>window.pwned = 1</script>",
@@ -29,6 +29,10 @@ HOSTILE = (
     "<img src=x onerror='window.pwned = 1'>",
     "\"quotes' `ticks` ${window.pwned = 1} \\",
     "]]>&lt;&amp;\u2028\u2029",
+)
+PAINTED = (
+    "return [...document.querySelectorAll('.details canvas')].map((canvas) => canvas.getContext('2d')"
+    ".getImageData(0, 0, canvas.width, canvas.height).data.filter((_, at) => at % 4 === 3).some(Boolean))"
 )
 ROUNDS = [4.9 + 0.01 * (number % 7) for number in range(30)]
 UPLOT = "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"  # 1.6.32, from npm
@@ -346,11 +350,78 @@ def test_samples_are_drawn_as_a_distribution(page: Page, show: Callable[..., Pat
     open_row(page)
     assert page.texts(".details figcaption") == ["Distribution", "Round by round"]
     assert "30 rounds: fastest 4.9 ms" in page.one(".details .spread").text
-    painted = (
-        "return [...document.querySelectorAll('.details canvas')].map((canvas) => canvas.getContext('2d')"
-        ".getImageData(0, 0, canvas.width, canvas.height).data.filter((_, at) => at % 4 === 3).some(Boolean))"
+    assert page.run(PAINTED) == [True, True]
+
+
+def with_error_map(result: Result, rows: int = 4, columns: int = 8, wrong: int = 2) -> Result:
+    """The same with a map of its error, which is that of one column."""
+    heat = tuple(tuple(0.1 * (column == wrong) for column in range(columns)) for _ in range(rows))
+    pairs = ((0.0, 0.1), (-1.0, -1.0), (1.0, 1.1))
+    found = ErrorMap(
+        axes=("tokens", "features"),
+        size=(rows, columns),
+        heat=heat,
+        spread=1.0,
+        edges=(-1.0, 0.0, 1.0),
+        counts=(3, 5),
+        pairs=pairs,
     )
-    assert page.run(painted) == [True, True]
+    return result.model_copy(update={"error_map": found})
+
+
+def wrong_output(pair: str = "llama3@n150", test: str = "attention") -> Result:
+    return with_error_map(result_of(pair, test, outcome=Outcome.FAILED, message="correlation 0.9"))
+
+
+def test_the_error_of_a_failed_check_is_painted_and_once_more_in_other_colours(
+    page: Page, show: Callable[..., Path]
+) -> None:
+    show(run_of("llama3@n150", wrong_output()))
+    open_row(page)
+    assert page.run(PAINTED) == [True, True, True]
+    captions = page.texts(".details figcaption")
+    assert captions[0] == (
+        "Where: 4 tokens by 8 features, of each element; the strongest is 0.1, and the reference spreads by 1"
+    )
+    assert len(captions) == 3
+    page.one("#theme [value=dark]").click()
+    in_dark = page.run(PAINTED)
+    page.one("#theme [value='']").click()  # the browser remembers it
+    assert in_dark == [True, True, True]
+
+
+def test_the_error_of_a_failed_check_is_strong_where_it_is(page: Page, show: Callable[..., Path]) -> None:
+    show(run_of("llama3@n150", wrong_output()))
+    open_row(page)
+    strong_across = (
+        "const canvas = document.querySelector('.heat canvas'); const { width, height } = canvas;"
+        "const row = canvas.getContext('2d').getImageData(0, height / 2, width, 1).data;"
+        "const isStrong = (x) => row[4 * x + 3] > 200 && row[4 * x] > row[4 * x + 2] + 40;"
+        "return [...Array(width).keys()].filter(isStrong)"
+    )
+    strong, width = page.run(strong_across), page.run("return document.querySelector('.heat canvas').width")
+    assert 0.05 * width < len(strong) < 0.15 * width
+    assert 0.25 * width < min(strong) < max(strong) < 0.45 * width
+
+
+def test_a_check_without_a_map_of_its_error_has_no_pictures_and_no_other_ones(
+    page: Page, show: Callable[..., Path]
+) -> None:
+    show(run_of("llama3@n150", result_of("llama3@n150", "ffn"), wrong_output()))
+    open_row(page, 1)
+    assert page.texts(".details code") == ["llama3@n150/ffn[correctness]"]
+    assert page.all(".error-pictures") == []
+
+
+def test_maps_of_errors_beyond_what_a_page_holds_are_left_out_and_that_is_said(
+    page: Page, show: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_data, "MOST_ERROR_MAPS", 1)
+    show(run_of("llama3@n150", wrong_output(), wrong_output(test="ffn"), wrong_output(test="norm")))
+    for button in page.all(".result button.name"):
+        button.click()
+    assert len(page.all(".error-pictures")) == 1
+    assert "The errors of 2 more checks are not drawn on this page" in page.one("#notes").text
 
 
 def test_too_many_samples_are_thinned_and_that_is_said(
@@ -423,11 +494,12 @@ def test_on_a_phone_nothing_lies_beside_the_screen(page: Page, show: Callable[..
             pair, long, "performance", Outcome.FAILED, long * 4, [latency(1e12, 5.0, ROUNDS)], **{long: long}
         ),
         missed(pair, 12.0),
+        wrong_output(pair),
     ]
     show(*two_pairs(), run_of(pair, *results))
     for button in page.all(".result button.name"):
         button.click()
-    assert len(page.all(".details")) == 8
+    assert len(page.all(".details")) == 9
     assert width_of_page(page) == PHONE[0]
 
 

@@ -194,8 +194,9 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
     assert set(entry) == {
         *("id", "test", "check", "outcome", "seconds", "message", "config", "measurements", "state"),
         "limit",
+        "error_map",
     }
-    assert (entry["state"], entry["limit"]) == ("judged", None)
+    assert (entry["state"], entry["limit"], entry["error_map"]) == ("judged", None, None)
     assert entry["measurements"] == [
         {
             "name": "latency_ms",

@@ -64,6 +64,7 @@ def test_a_mistake_of_a_whole_model_is_found(mistake: str) -> None:
     ]
     assert result.outcome is Outcome.FAILED
     assert "positions" in result.message
+    assert result.error_map is not None
 
 
 def test_where_the_logits_go_wrong_is_told() -> None:

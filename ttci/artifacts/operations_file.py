@@ -1,4 +1,4 @@
-"""What a debug run found: every operation of one call of a module, and pictures of its output's error."""
+"""What a debug run found: every operation of one call of a module, and its output's error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ttci.errors import MachineryError
 from ttci.files import write_whole
-from ttci.results import Fidelity, Outcome
+from ttci.results import ErrorMap, Fidelity, Outcome
 
 _JSON, _PAGE = ".operations.json", ".operations.html"
 _MOST_NAME_BYTES = 200  # of a file's name, of the 255 that file systems take
@@ -74,27 +74,6 @@ class OperationFound(_Found):
     as_reference: str | None = None
     made_from: tuple[int, ...] = ()
     note: str = ""
-
-
-class ErrorMap(_Found):
-    """Where an output is wrong.
-
-    Attributes:
-        axes: what rows and columns of `heat` are.
-        size: rows and columns before they were pooled.
-        heat: root mean square of the error in each cell; None where it is not finite.
-        spread: the standard deviation of the reference.
-        edges, counts: the distribution of the error; a count between each two edges.
-        pairs: reference and value of some elements, evenly spaced, and of those that are most wrong.
-    """
-
-    axes: tuple[str, str]
-    size: tuple[int, int]
-    heat: tuple[tuple[float | None, ...], ...]
-    spread: float
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    pairs: tuple[tuple[float, float], ...]
 
 
 class DebugRun(_Found):

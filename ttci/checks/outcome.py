@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttci.catalog.metrics import METRICS
-from ttci.results import Measurement
+from ttci.results import ErrorMap, Measurement
 
 
 class NotJudgedError(Exception):
@@ -21,6 +21,7 @@ class Findings:
     measurements: tuple[Measurement, ...] = ()
     note: str = ""  # what a reader of a pass should know
     unjudged: str = ""  # why nothing could be judged: neither passed nor failed
+    error_map: ErrorMap | None = None  # of a wrong output; the report draws it
 
 
 def measured(metric: str, value: float | None, **facts: Any) -> Measurement:

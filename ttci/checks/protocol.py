@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ttci.catalog.checks import Capability, CheckFacts, check_class
 from ttci.checks.outcome import Findings, NotJudgedError, measured
-from ttci.results import Measurement
+from ttci.results import ErrorMap, Measurement
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -73,6 +73,9 @@ class Subject(Protocol):
 
     def diagnosis(self, observed: Observed) -> tuple[str, ...]:
         """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
+
+    def error_map(self, observed: Observed) -> ErrorMap | None:
+        """Where the most wrong output is wrong; None where no output can be compared."""
 
     def differentiable(self) -> DifferentiableModule:
         """The module on as few tokens as it takes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -29,6 +30,13 @@ def difference(given: Tensor, expected: Tensor) -> Difference | None:
 def worst(differences: list[Difference]) -> Difference | None:
     """That with the largest error; one that is not finite is larger than any other."""
     return max(differences, key=size_of, default=None)
+
+
+def worst_output(outputs: Sequence[Tensor], references: Sequence[Tensor]) -> tuple[int, Difference | None]:
+    """Which output is most wrong, and how much; nothing of those that cannot be compared."""
+    found = [difference(one, other) for one, other in zip(outputs, references, strict=False)]
+    at = max(range(len(found)), key=lambda at: size_of(found[at]), default=0)
+    return at, found[at] if found else None
 
 
 def size_of(found: Difference | None) -> float:

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ttci.artifacts.operations_file import ErrorMap
+from ttci.results import ErrorMap
 
-MOST_CELLS = 128  # of the heat map, along each side
 BINS = 41  # odd: errors around 0 have a bin of their own
-MOST_PAIRS = 1_000
-_WORST_PAIRS = 50  # among them
-_DIGITS = 4
+_WORST_PAIRS = 50  # among the pairs
 
 
-def error_map(output: Tensor, reference: Tensor) -> ErrorMap | None:
-    """Of an output and what was expected; None where their shapes differ or nothing is in them.
+@dataclass(frozen=True)
+class Detail:
+    """How much of an error is kept.
+
+    Attributes:
+        most_cells: of the heat map, along each side.
+        most_pairs: of a reference and a value.
+        digits: of each figure.
+    """
+
+    most_cells: int
+    most_pairs: int
+    digits: int
+
+
+OF_A_DEBUG_RUN = Detail(most_cells=128, most_pairs=1_000, digits=4)  # a file of its own
+OF_A_RESULT = Detail(most_cells=64, most_pairs=200, digits=3)  # at most 40 kB of run.json
+
+
+def error_map(output: Tensor, reference: Tensor, detail: Detail = OF_A_DEBUG_RUN) -> ErrorMap | None:
+    """Of an output and what was expected.
 
     Rows are tokens and columns features; of four dimensions, rows are heads and columns positions, and
     the last dimension goes into the mean.
+
+    Returns:
+        None where their shapes differ, nothing is in them, or they are not of floating point.
     """
-    if output.shape != reference.shape or not output.numel():
+    if output.shape != reference.shape or not output.numel() or not output.is_floating_point():
         return None
     y, x = output.detach().cpu().double(), reference.detach().cpu().double()
     squares = _as_matrix((y - x).square())
@@ -31,15 +51,15 @@ def error_map(output: Tensor, reference: Tensor) -> ErrorMap | None:
     return ErrorMap(
         axes=("heads", "positions") if y.ndim == 4 else ("tokens", "features"),
         size=(squares.shape[0], squares.shape[1]),
-        heat=tuple(tuple(map(_short, row)) for row in pooled(squares).sqrt().tolist()),
-        spread=x.std(correction=0).item(),
+        heat=_cells(pooled(squares, detail.most_cells).sqrt(), detail.digits),
+        spread=_spread(x),
         edges=edges,
         counts=counts,
-        pairs=pairs(y, x),
+        pairs=pairs(y, x, detail),
     )
 
 
-def pooled(matrix: Tensor, most: int = MOST_CELLS) -> Tensor:
+def pooled(matrix: Tensor, most: int) -> Tensor:
     """The mean of each block of a matrix, of at most so many rows and columns of blocks."""
     cells = min(matrix.shape[0], most), min(matrix.shape[1], most)
     return adaptive_avg_pool2d(matrix[None, None], cells)[0, 0]
@@ -55,16 +75,17 @@ def distribution(error: Tensor, bins: int = BINS) -> tuple[tuple[float, ...], tu
     return tuple(float(f"{edge:.6g}") for edge in edges.tolist()), tuple(map(int, counts.tolist()))
 
 
-def pairs(output: Tensor, reference: Tensor, most: int = MOST_PAIRS) -> tuple[tuple[float, float], ...]:
+def pairs(output: Tensor, reference: Tensor, detail: Detail) -> tuple[tuple[float, float], ...]:
     """Reference and output of elements that are finite: evenly spaced, then the most wrong."""
     y, x = output.flatten(), reference.flatten()
     finite = (torch.isfinite(y) & torch.isfinite(x)).nonzero().flatten()
     y, x = y[finite], x[finite]
-    evenly = torch.linspace(0, max(0, len(y) - 1), min(len(y), most - _WORST_PAIRS)).long()
+    evenly = torch.linspace(0, max(0, len(y) - 1), min(len(y), detail.most_pairs - _WORST_PAIRS)).long()
     wrong = (y - x).abs().topk(min(len(y), _WORST_PAIRS)).indices
     chosen = sorted({*evenly.tolist(), *wrong.tolist()})
     found = zip(x[chosen].tolist(), y[chosen].tolist(), strict=True)
-    return tuple((_rounded(expected), _rounded(given)) for expected, given in found)
+    digits = detail.digits
+    return tuple((_rounded(expected, digits), _rounded(given, digits)) for expected, given in found)
 
 
 def _as_matrix(squares: Tensor) -> Tensor:
@@ -75,9 +96,18 @@ def _as_matrix(squares: Tensor) -> Tensor:
     return squares.reshape(-1, squares.shape[-1])
 
 
-def _short(value: float) -> float | None:
-    return _rounded(value) if math.isfinite(value) else None
+def _spread(reference: Tensor) -> float:
+    """The standard deviation of what is finite."""
+    finite = reference[torch.isfinite(reference)]
+    return finite.std(correction=0).item() if finite.numel() else 0.0
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
+def _cells(heat: Tensor, digits: int) -> tuple[tuple[float | None, ...], ...]:
+    rows: list[list[float]] = heat.tolist()
+    return tuple(
+        tuple(_rounded(cell, digits) if math.isfinite(cell) else None for cell in row) for row in rows
+    )
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")

@@ -36,7 +36,8 @@ def recorded(run: Run) -> Run:
 def _recorded(result: Result, fidelity: Fidelity) -> Result:
     kept = tuple(m for m in result.measurements if m.value is not None and _has_meaning(m, fidelity))
     config = result.config.without(*_LOCAL)
-    return result.model_copy(update={"message": "", "config": config, "measurements": kept, "limit": None})
+    left_out = {"message": "", "limit": None, "error_map": None}
+    return result.model_copy(update={**left_out, "config": config, "measurements": kept})
 
 
 def _has_meaning(measurement: Measurement, fidelity: Fidelity) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ttci.artifacts.operations_file import DebugRun, Difference, ErrorMap, OperationFound, TensorFacts
+from ttci.artifacts.operations_file import DebugRun, Difference, OperationFound, TensorFacts
+from ttci.results import ErrorMap
 from ttci.text.table import align
 
 HEADS = ("", "operation", "called at", "output", "its own error", "error so far", "as in the reference")

@@ -1,5 +1,6 @@
 """Results: their words and models, verdicts and exit codes, and run.json, which keeps them."""
 
+from ttci.results.error_map import ErrorMap
 from ttci.results.facts import Config, Environment
 from ttci.results.judging import exit_code, judge
 from ttci.results.limit import Limit, limit_of, why_impossible
@@ -14,6 +15,7 @@ __all__ = [
     "Config",
     "Drift",
     "Environment",
+    "ErrorMap",
     "Fidelity",
     "Journal",
     "JournalReader",

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ttci.errors import encodable
+from ttci.results.error_map import ErrorMap
 from ttci.results.facts import Config, Environment
 from ttci.results.limit import Limit
 from ttci.results.vocabulary import Fidelity, Outcome, State, Verdict
@@ -63,6 +64,7 @@ class Result(_Record):
     measurements: tuple[Measurement, ...] = ()
     state: State = State.JUDGED
     limit: Limit | None = None  # of its test on the board; of a check that is timed, or would be
+    error_map: ErrorMap | None = None  # of the most wrong output, where correctness has failed
 
     @property
     def is_unfinished(self) -> bool:

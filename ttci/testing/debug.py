@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttci.artifacts.operations_file import DebugRun, Difference, ErrorMap, debug_files, write_debug_run
+from ttci.artifacts.operations_file import DebugRun, debug_files, write_debug_run
 from ttci.devices.recording import Context, Recording, RecordsOperations
-from ttci.diagnosis.differences import difference, size_of
+from ttci.diagnosis.differences import difference, worst_output
 from ttci.diagnosis.error_map import error_map
 from ttci.diagnosis.operations import findings_of
 from ttci.diagnosis.reference_values import ReferenceValues
 from ttci.errors import describe
 from ttci.report.html.operations import write_operations_page
-from ttci.results import Outcome, Result
+from ttci.results import ErrorMap, Outcome, Result
 from ttci.tensors import tensors_in
 from ttci.testing.places import operation_place
 from ttci.testing.prepared import PreparedTest
@@ -104,7 +104,7 @@ def _run_of(
     raised: str | None,
 ) -> DebugRun:
     outputs, in_float32, references = found
-    at, off = _worst_output(outputs, references)
+    at, off = worst_output(outputs, references)
     exact = difference(in_float32[at], references[at]) if at < len(in_float32) and off else None
     operations = tuple(recording.operations)
     findings = findings_of(operations, exact)
@@ -123,14 +123,5 @@ def _run_of(
     )
 
 
-def _worst_output(outputs: Sequence[Tensor], references: Sequence[Tensor]) -> tuple[int, Difference | None]:
-    """Which output is most wrong, and how much; nothing of those that cannot be compared."""
-    found = [difference(one, other) for one, other in zip(outputs, references, strict=False)]
-    at = max(range(len(found)), key=lambda at: size_of(found[at]), default=0)
-    return at, found[at] if found else None
-
-
 def _map_of(outputs: Sequence[Tensor], references: Sequence[Tensor], at: int) -> ErrorMap | None:
-    if at >= min(len(outputs), len(references)) or not outputs[at].is_floating_point():
-        return None
-    return error_map(outputs[at], references[at])
+    return error_map(outputs[at], references[at]) if at < min(len(outputs), len(references)) else None

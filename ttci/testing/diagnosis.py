@@ -1,4 +1,4 @@
-"""Why an output is wrong: what `ttci.diagnosis` needs of a prepared test, once its correctness has failed."""
+"""Why and where an output is wrong: what `ttci.diagnosis` says of a prepared test that has failed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from ttci.checks.number_types import Precision
 from ttci.checks.rounding import Roughness
 from ttci.diagnosis.agreement import Bound, Evidence
 from ttci.diagnosis.diagnose import bound_of, diagnosed
+from ttci.diagnosis.differences import worst_output
+from ttci.diagnosis.error_map import OF_A_RESULT, error_map
 from ttci.diagnosis.parts import WrongPart, first_wrong_part, with_output_of
 from ttci.diagnosis.search import Reference, itself
 from ttci.errors import describe
+from ttci.results import ErrorMap
 from ttci.runner.handshake import add_to_log
 from ttci.testing.prepared import PreparedTest
 
@@ -34,6 +37,19 @@ def diagnosis_of(prepared: PreparedTest, observed: Observed, tolerance: float) -
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's reference may raise anything
         add_to_log(f'test "{prepared.test.name}": no diagnosis: {describe(error)}')
         return ()
+
+
+def error_map_of(prepared: PreparedTest, observed: Observed) -> ErrorMap | None:
+    """Where the most wrong output is wrong; None where no output can be compared.
+
+    Whatever goes wrong meanwhile is written to the log: it must not hide the failure.
+    """
+    try:
+        at, off = worst_output(observed.outputs, observed.references)
+        return error_map(observed.outputs[at], observed.references[at], OF_A_RESULT) if off else None
+    except Exception as error:  # noqa: BLE001  # memory that is not there, say
+        add_to_log(f'test "{prepared.test.name}": no map of its error: {describe(error)}')
+        return None
 
 
 def _diagnosis(prepared: PreparedTest, observed: Observed, tolerance: float) -> tuple[str, ...]:

@@ -105,7 +105,8 @@ def _judged(case: Case, timer: Timer) -> Result:
     outcome = Outcome.FAILED if problems else Outcome.PASSED
     notes = [note for note in (findings.note, _note_on_size(case)) if note]
     notes += [describe_improvement(m) for m in measurements if m.verdict is Verdict.IMPROVED]
-    return _result(case, outcome, start, "\n".join(problems or notes), measurements)
+    result = _result(case, outcome, start, "\n".join(problems or notes), measurements)
+    return result.model_copy(update={"error_map": findings.error_map if problems else None})
 
 
 def unavailable(case: Case, reason: str, start: float | None = None) -> Result:

@@ -12,8 +12,9 @@ from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
 from ttci.checks.performance import Timing, measure
 from ttci.modules.teacher_forcing import prompt_of
+from ttci.results import ErrorMap
 from ttci.testing.config import Shape
-from ttci.testing.diagnosis import diagnosis_of
+from ttci.testing.diagnosis import diagnosis_of, error_map_of
 from ttci.testing.gradient_problem import GradientProblem
 from ttci.testing.kept_tensors import keep
 from ttci.testing.prepared import PreparedTest
@@ -79,6 +80,10 @@ class TestSubject:
             return found
         inputs = self.prepared.inputs.named_tensors
         return (*found, keep(self.keep_in, self.prepared.test.name, inputs, observed))
+
+    def error_map(self, observed: Observed) -> ErrorMap | None:
+        """Where the most wrong output is wrong; None where no output can be compared."""
+        return error_map_of(self.prepared, observed)
 
     def differentiable(self) -> GradientProblem:
         """The module on as few tokens as it takes.

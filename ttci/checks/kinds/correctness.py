@@ -22,13 +22,17 @@ class Correctness(Check):
 
         observed = subject.observe()
         if subject.is_language_model:
-            return check_logits(observed, subject.tolerance)
-        findings = check_correctness(
-            observed,
-            subject.tolerance,
-            subject.expected_shape,
-            exact=subject.dtype_name == "float32",
-            rounded=subject.rounded_references,
-        )
-        diagnosis = subject.diagnosis(observed) if findings.problems else ()
-        return replace(findings, problems=(*findings.problems, *diagnosis))
+            findings = check_logits(observed, subject.tolerance)
+        else:
+            findings = check_correctness(
+                observed,
+                subject.tolerance,
+                subject.expected_shape,
+                exact=subject.dtype_name == "float32",
+                rounded=subject.rounded_references,
+            )
+        if not findings.problems:
+            return findings
+        diagnosis = () if subject.is_language_model else subject.diagnosis(observed)
+        problems = (*findings.problems, *diagnosis)
+        return replace(findings, problems=problems, error_map=subject.error_map(observed))

@@ -14,7 +14,7 @@ from ttci.report.html.frame import Page, data_element, render_page
 from ttci.report.operations_text import error_text, said_of_output, tensor_text
 
 MOST_OPERATIONS = 5_000  # rows that a browser still shows at once
-_STYLES = ("style.css", "table.css", "details.css", "operations.css")
+_STYLES = ("style.css", "table.css", "details.css", "error_charts.css", "operations.css")
 
 
 def write_operations_page(path: Path, run: DebugRun) -> None:

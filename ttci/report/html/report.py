@@ -20,7 +20,7 @@ from ttci.report.html.trend_data import trend_data
 from ttci.report.html.trends import TREND_COUNTS, TREND_STYLES, trend_section
 from ttci.text.one_line import one_line
 
-_STYLES = ("style.css", "table.css", "details.css", "roofline.css")
+_STYLES = ("style.css", "table.css", "details.css", "error_charts.css", "roofline.css")
 _TITLES = {
     "passed": "All well",
     "failed": "Failed",

@@ -28,6 +28,7 @@ from ttci.text.measurement import describe_limit, doubt_of
 MOST_RESULTS = 250_000
 MOST_SAMPLES = 1_000  # of one measurement
 MOST_SAMPLES_IN_ALL = 2_000_000
+MOST_ERROR_MAPS = 250  # of up to 40 kB each
 _DIGITS_OF_A_SAMPLE = 5
 
 
@@ -48,6 +49,9 @@ def page_data(report: Report, folder: Path) -> Iterator[str]:
     yield ',"pairs":' + json_of([_pair(entry, folder, facts) for entry in report.pairs])
     yield ',"left_out":' + json_of([[entry.pair, entry.reason] for entry in report.left_out])
     yield ',"not_shown":' + json_of(len(rows) - len(shown))
+    mapped = [row.result.error_map for row in shown if row.result.error_map]
+    yield ',"error_maps":' + json_of([found.model_dump() for found in mapped[:MOST_ERROR_MAPS]])
+    yield ',"error_maps_not_shown":' + json_of(max(0, len(mapped) - MOST_ERROR_MAPS))
     limits = [_limit_text(report, row) for row in shown]
     yield ',"rooflines":' + json_of(rooflines(report))
     yield from columns_of("results", _resultcolumns_of(shown, limits, texts, facts))
@@ -128,7 +132,17 @@ def _resultcolumns_of(
     yield "message", (str(texts.position(result.message)) for result in results)
     yield "config", (str(facts.position(_facts(result.config.as_dict()))) for result in results)
     yield "limit", (str(texts.position(limit)) for limit in limits)
+    yield "error_map", map(str, _positions([result.error_map is not None for result in results]))
     yield "measurements", (str(len(result.measurements)) for result in results)
+
+
+def _positions(has_map: Sequence[bool]) -> Iterator[int]:
+    """Of each result's map among those that are on the page; -1 where it has none there."""
+    position = 0
+    for has in has_map:
+        is_shown = has and position < MOST_ERROR_MAPS
+        yield position if is_shown else -1
+        position += is_shown
 
 
 def _measurementcolumns_of(

@@ -1,6 +1,8 @@
 // What the page shows: columns of numbers, and tables of the texts they name. report_data.py writes it.
 import { part } from "./elements.js";
 
+/** @import { ErrorMap } from "./error_charts.js" */
+
 /** @typedef {"passed" | "failed" | "error" | "unavailable"} Outcome */
 /** @typedef {"met" | "missed" | "improved" | "no-target" | "no-measurement" | "report-only"} Verdict */
 /** @typedef {Record<string, unknown>} Facts A configuration or an environment. */
@@ -11,6 +13,8 @@ import { part } from "./elements.js";
  * @property {Pair[]} pairs
  * @property {[pair: string, reason: string][]} left_out
  * @property {number} not_shown How many results are not on the page.
+ * @property {ErrorMap[]} error_maps
+ * @property {number} error_maps_not_shown How many are not on the page.
  * @property {Roofline[]} rooflines
  * @property {ResultColumns} results
  * @property {MeasurementColumns} measurements
@@ -61,6 +65,7 @@ import { part } from "./elements.js";
  * @property {number[]} message Of the texts.
  * @property {number[]} config Of the facts.
  * @property {number[]} limit Of the texts: what is said of its test's limit on the board.
+ * @property {number[]} error_map Of the error maps; -1 where there is none.
  * @property {number[]} measurements How many it has.
  */
 /**

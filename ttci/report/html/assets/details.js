@@ -12,6 +12,7 @@ import {
   verdicts,
 } from "./data.js";
 import { element } from "./elements.js";
+import { errorPictures } from "./error_charts.js";
 import { againstTarget, quantity } from "./measurements.js";
 import { sampleCharts } from "./sample_charts.js";
 import { VERDICTS } from "./words.js";
@@ -33,6 +34,7 @@ export function details(row) {
   if (limit) made.append(element("p", "said", `${limit}: the shortest time that the board allows`));
   const message = texts[results.message[row]];
   if (message) made.append(element("pre", "message", message));
+  made.append(...errorOf(row));
   for (let at = firstMeasurement[row]; at < firstMeasurement[row + 1]; at++)
     made.append(measurementBlock(row, at));
   const facts = element("div", "facts");
@@ -44,6 +46,15 @@ export function details(row) {
   );
   made.append(facts);
   return made;
+}
+
+/** @param {number} row */
+function errorOf(row) {
+  const found = data.error_maps[results.error_map[row]];
+  if (!found) return [];
+  const made = element("section");
+  made.append(element("h2", "", "The output's error"), errorPictures(found));
+  return [made];
 }
 
 /** @param {number} row */

@@ -1,33 +1,38 @@
 // The pictures of an output's error: where it is, how it is distributed, and value against reference.
 import { base, colour, drawSoon } from "./charts.js";
-import { element, part } from "./elements.js";
-import { run } from "./operations_data.js";
+import { element } from "./elements.js";
 import { figure, wholeNumber } from "./words.js";
 
 /** @import { Chart, Draw, Size } from "./charts.js" */
-/** @import { ErrorMap } from "./operations_data.js" */
+/**
+ * @typedef {object} ErrorMap
+ * @property {[rows: string, columns: string]} axes
+ * @property {[rows: number, columns: number]} size Before they were pooled.
+ * @property {(number | null)[][]} heat Null where it is not finite.
+ * @property {number} spread Of the reference.
+ * @property {number[]} edges
+ * @property {number[]} counts
+ * @property {[reference: number, output: number][]} pairs
+ */
 
 const HEAT_HEIGHT = 320; // CSS pixels
 const HEIGHT = 240;
 
-export function showPictures() {
-  const found = run.error_map;
-  if (found === null) return;
-  const section = part("pictures");
+/** @param {ErrorMap} found */
+export function errorPictures(found) {
   const [rows, columns] = found.axes;
   const size = `${wholeNumber.format(found.size[0])} ${rows} by ${wholeNumber.format(found.size[1])} ${columns}`;
   const most = figure(mostOf(found));
   const pooled = found.heat.length < found.size[0] || found.heat[0].length < found.size[1];
   const means = pooled ? "root mean square of each block" : "of each element";
   const where = `Where: ${size}, ${means}; the strongest is ${most}, and the reference spreads by ${figure(found.spread)}`;
-  const drawn = element("div", "drawn");
-  drawn.append(
+  const made = element("div", "error-pictures");
+  made.append(
     chart("heat", where, (at) => heat(found, at)),
     chart("histogram", "Distribution of the error, in elements", (at) => histogram(found, at)),
     chart("scatter", "Output against reference; the line is where they agree", (at) => scatter(found, at)),
   );
-  section.append(drawn);
-  section.hidden = false;
+  return made;
 }
 
 /**

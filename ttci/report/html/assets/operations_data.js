@@ -1,6 +1,8 @@
 // What the page of a debug run shows. operations.py writes it.
 import { part } from "./elements.js";
 
+/** @import { ErrorMap } from "./error_charts.js" */
+
 /**
  * @typedef {object} OperationsData
  * @property {string[]} findings
@@ -28,16 +30,6 @@ import { part } from "./elements.js";
  * @typedef {object} ErrorFound
  * @property {string} said
  * @property {number | null} relative Null where there is none, or where it is not finite.
- */
-/**
- * @typedef {object} ErrorMap
- * @property {[rows: string, columns: string]} axes
- * @property {[rows: number, columns: number]} size Before they were pooled.
- * @property {(number | null)[][]} heat Null where it is not finite.
- * @property {number} spread Of the reference.
- * @property {number[]} edges
- * @property {number[]} counts
- * @property {[reference: number, output: number][]} pairs
  */
 
 /** @type {OperationsData} */

@@ -111,6 +111,8 @@ export function showNotes() {
   const notes = data.left_out.map(([pair, reason]) => `${pair} was not run: ${reason}`);
   const beyond = `${wholeNumber.format(data.not_shown)} more results are not on this page`;
   if (data.not_shown) notes.unshift(`${beyond}, which would be too large; report.json has them.`);
+  const undrawn = `The errors of ${wholeNumber.format(data.error_maps_not_shown)} more checks are not drawn on this page`;
+  if (data.error_maps_not_shown) notes.push(`${undrawn}, which would be too large; report.json has them.`);
   showNoteList("notes", notes);
 }
 
