@@ -88,6 +88,35 @@ def test_a_generator_of_tests_is_read_once() -> None:
     assert names(found_in(tests)) == ["a", "b"]
 
 
+class _Drawn:
+    def get_module_tests(self) -> list[ModuleTest]:
+        return [ModuleTest("drawn", module=nn.Linear(WIDTH, 2))]
+
+
+class _Yielded:
+    def get_module_tests(self) -> Iterator[ModuleTest]:
+        yield ModuleTest("drawn", module=nn.Linear(WIDTH, 2))
+
+
+def _yielding() -> Iterator[ModuleTest]:
+    yield ModuleTest("drawn", module=nn.Linear(WIDTH, 2))
+
+
+@pytest.mark.parametrize("declared", [_Drawn, _Yielded, _yielding])
+def test_weights_are_the_same_in_every_run_and_leave_random_numbers_alone(declared: object) -> None:
+    def weights(seed: int) -> list[float]:
+        torch.manual_seed(seed)
+        (test,) = found_in(declared)
+        assert isinstance(test.module, nn.Linear)
+        return [*test.module.weight.flatten().tolist(), torch.rand(()).item()]
+
+    *first, number = weights(seed=1)
+    *second, other_number = weights(seed=2)
+    assert first == second
+    torch.manual_seed(1)
+    assert number == torch.rand(()).item() != other_number
+
+
 def test_a_class_that_only_has_the_methods_is_a_model_too() -> None:
     class Plain:
         def get_module_tests(self) -> list[ModuleTest]:

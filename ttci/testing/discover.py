@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -54,7 +55,7 @@ def tests_of_source(source: Source) -> list[ModuleTest]:
     Raises:
         InputError: with what is wrong.
     """
-    with code_of(source).running():
+    with code_of(source).running(), _from_a_fixed_seed():
         module = import_source(source)
         if source.attribute is None:
             return tests_of(_declarations_in(module, source), place_of(source))
@@ -73,7 +74,8 @@ def tests_of(declared: Any, place: Place | None = None) -> list[ModuleTest]:
             nothing is declared.
     """
     place = place or caller_place()
-    tests = _tests_of(declared, place)
+    with _from_a_fixed_seed():
+        tests = _tests_of(declared, place)
     if not tests:
         raise _refusal(declared, place, "is empty; give it at least one test")
     mistakes = [*_duplicates(tests), *filter(None, map(shape_mistake, tests))]
@@ -173,9 +175,16 @@ def _refusal(declared: Any, place: Place | None, what: str) -> InputError:
     return InputError(Mistake(*(place or UNKNOWN), f"{label} {what}"))
 
 
-def _seeded(function: Builder) -> Any:
+@contextmanager
+def _from_a_fixed_seed() -> Iterator[None]:
+    """Modules get the same weights in every run; the caller's own random numbers go on as they were."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
+        yield
+
+
+def _seeded(function: Builder) -> Any:
+    with _from_a_fixed_seed():
         return function()
 
 
