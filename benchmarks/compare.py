@@ -10,23 +10,29 @@ makes it longer.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks._compared_repository import (
+    TIMES,
+    TIMES_CHANGED,
+    busy,
+    by_asv,
+    by_hand,
+    compared,
+    make_repository,
+)
 from ttci.compare.intervals import MOST_FALSE_CALLS, interval_of, is_look
 from ttci.results import Comparison
 
@@ -107,197 +113,20 @@ def _percent(words: list[Comparison], word: Comparison) -> float:
     return 100 * words.count(word) / len(words)
 
 
-MODULE = """
-import torch
-from torch import nn
-
-
-class Repeated(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(1024, 1024)
-
-    def forward(self, x):
-        for _ in range(TIMES):
-            x = self.layer(x)
-        return x
-"""
-MODEL = """
-from repeated import Repeated
-from ttci.testing import TestableModule, TestConfig
-
-
-class Model(TestableModule):
-    def get_test_configs(self):
-        return {"layers": (Repeated(), TestConfig("layers", (1, 2, 1024), test_cases=["performance"]))}
-"""
-MANIFEST = """
-[devices.cpu]
-backend = "torch"
-[models.model]
-source = "model.py::Model"
-devices = ["cpu"]
-"""
-BY_HAND = """
-import torch
-from repeated import Repeated
-
-
-def test_layers(benchmark):
-    module, x = Repeated(), torch.randn(1, 2, 1024)
-    with torch.no_grad():
-        benchmark(module, x)
-"""
-BY_ASV = """
-import torch
-from repeated import Repeated
-
-
-class Layers:
-    def setup(self):
-        self.module, self.x = Repeated(), torch.randn(1, 2, 1024)
-
-    def time_forward(self):
-        with torch.no_grad():
-            self.module(self.x)
-"""
-ASV_SETTINGS = {
-    "version": 1,
-    "project": "repeated",
-    "repo": ".",
-    "branches": ["HEAD"],
-    "environment_type": "virtualenv",
-    "matrix": {"req": {"torch": [version("torch").partition("+")[0]]}},
-    "build_command": ["python -m pip wheel --quiet --no-deps -w {build_cache_dir} {build_dir}"],
-}
-PROJECT = """
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "repeated"
-version = "1"
-[tool.setuptools]
-py-modules = ["repeated"]
-"""
-_TIMES, _TIMES_CHANGED = 20, 21
-_GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
-_ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-_BUSY = """
-import random, time
-while True:
-    end = time.monotonic() + random.expovariate(1 / 2)
-    while time.monotonic() < end:
-        pass
-    time.sleep(random.expovariate(1 / 2))
-"""
-
-
-@contextmanager
-def _busy() -> Iterator[None]:
-    """Meanwhile another process takes a core for two seconds, on average, and leaves it for as long."""
-    process = subprocess.Popen([sys.executable, "-c", _BUSY])
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _make_repository(folder: Path) -> None:
-    _write_module(folder, _TIMES)
-    (folder / "model.py").write_text(MODEL)
-    (folder / "models_manifest.toml").write_text(MANIFEST)
-    (folder / "test_by_hand.py").write_text(BY_HAND)
-    (folder / "pyproject.toml").write_text(PROJECT)
-    (folder / "asv.conf.json").write_text(json.dumps(ASV_SETTINGS))
-    (folder / "benchmarks").mkdir()
-    (folder / "benchmarks" / "__init__.py").touch()
-    (folder / "benchmarks" / "layers.py").write_text(BY_ASV)
-    (folder / ".asv").mkdir()
-    (folder / ".gitignore").write_text("reports/\n.asv/\n.benchmarks/\n__pycache__/\n")
-    for arguments in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
-        subprocess.run([*_GIT, *arguments], cwd=folder, check=True)
-
-
-def _write_module(folder: Path, times: int) -> None:
-    (folder / "repeated.py").write_text(MODULE.replace("TIMES", str(times)))
-
-
-def _compared(folder: Path, times: int, seconds: float) -> str:
-    """What ttci says of the working tree, with its interval and what it took."""
-    _write_module(folder, times)
-    command = [sys.executable, "-m", "ttci", "compare", "HEAD", "--seconds", str(seconds), "--json"]
-    done = subprocess.run(command, cwd=folder, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
-    (figure,) = found["figures"]
-    limits = "not known" if figure["low"] is None else f"{figure['low']:.3f} and {figure['high']:.3f}"
-    return (
-        f"{figure['comparison']:8}{figure['ratio']:.3f}, between {limits}; {figure['base']:.2f} ms, "
-        f"{found['seconds']:.0f} s, {figure['pairs']} pairs, noise {figure['noise'] or math.nan:.1%}"
-    )
-
-
-def _by_hand(folder: Path, times: int) -> str:
-    """What pytest-benchmark says of two saved runs, with its usual threshold of 5 % and 10 % of the mean."""
-    subprocess.run(["rm", "-rf", str(folder / ".benchmarks")], check=True)
-    for saved in (_TIMES, times):
-        _write_module(folder, saved)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:ttci",
-            "test_by_hand.py",
-            "--benchmark-autosave",
-        ]
-        subprocess.run(command, cwd=folder, env=_ENVIRONMENT, capture_output=True, check=True)
-    means, medians = zip(
-        *(_statistics_in(path) for path in sorted(folder.glob(".benchmarks/*/*.json"))), strict=True
-    )
-    mean, median = (values[1] / values[0] for values in (means, medians))
-    failed = [f"mean:{limit:.0%}" for limit in (0.05, 0.1) if mean > 1 + limit]
-    fails = f"fails at {', '.join(failed)}" if failed else "passes"
-    return f"mean {mean:.3f}, median {median:.3f}: {fails}"
-
-
-def _by_asv(folder: Path, times: int) -> str:
-    """What asv says of two commits, with a factor of 1.05; environments are made before."""
-    _write_module(folder, times)
-    for arguments in (("checkout", "-q", "-B", "head"), ("commit", "-q", "--allow-empty", "-am", "head")):
-        subprocess.run([*_GIT, *arguments], cwd=folder, check=True)
-    asv, at_home = [sys.executable, "-m", "asv"], {**_ENVIRONMENT, "HOME": str(folder / ".asv")}
-    how: dict[str, Any] = {"cwd": folder, "env": at_home, "capture_output": True, "text": True}
-    subprocess.run([*asv, "machine", "--yes"], check=True, **how)  # kept in the home folder
-    done = subprocess.run([*asv, "continuous", "--factor", "1.05", "HEAD^", "HEAD"], check=False, **how)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"asv ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
-    subprocess.run([*_GIT, "reset", "-q", "--hard", "HEAD^"], cwd=folder, check=True)
-    said = [line for line in done.stdout.splitlines() if line.isupper() or "layers.Layers" in line]
-    return " ".join(" ".join(said[-2:]).split())
-
-
-def _statistics_in(path: Path) -> tuple[float, float]:
-    statistics = json.loads(path.read_text())["benchmarks"][0]["stats"]
-    return statistics["mean"], statistics["median"]
-
-
 def _print_real(runs: int, seconds: float) -> None:
     load = os.getloadavg()[0]
     print(f"\nreally, {os.cpu_count()} cores, load {load:.1f} before: another process takes a core at random")
     random.seed(SEED)
-    with tempfile.TemporaryDirectory() as made, _busy():
+    with tempfile.TemporaryDirectory() as made, busy():
         folder = Path(made)
-        _make_repository(folder)
+        make_repository(folder)
         for number in range(runs):
-            for what, times in random.sample([("unchanged", _TIMES), ("+5%", _TIMES_CHANGED)], 2):
+            for what, times in random.sample([("unchanged", TIMES), ("+5%", TIMES_CHANGED)], 2):
                 print(
-                    f"run {number + 1}, {what:10} ttci compare     {_compared(folder, times, seconds)}",
+                    f"run {number + 1}, {what:10} ttci compare     {compared(folder, times, seconds)}",
                     flush=True,
                 )
-                for name, judged in (("pytest-benchmark", _by_hand), ("asv continuous", _by_asv)):
+                for name, judged in (("pytest-benchmark", by_hand), ("asv continuous", by_asv)):
                     start = time.monotonic()
                     said = judged(folder, times)
                     print(f"{'':17} {name:16} {said}, {time.monotonic() - start:.0f} s", flush=True)

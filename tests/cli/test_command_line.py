@@ -100,6 +100,7 @@ def test_list_shows_pairs_and_their_targets() -> None:
     assert any(row[:3] == ["board@n150", "ttnn", "silicon"] for row in rows)
 
 
+@pytest.mark.usefixtures("_needs_torch")
 def test_list_shows_every_digit_of_a_tolerance(project: Path) -> None:
     manifest = MANIFEST.replace("tolerance = 0.1", "tolerance = 0.005")
     (project / "models_manifest.toml").write_text(manifest)
@@ -113,6 +114,7 @@ def test_list_shows_every_digit_of_a_tolerance(project: Path) -> None:
     assert rows[-1][-3:] == ["latency_ms", "7", "±12.5%"]
 
 
+@pytest.mark.usefixtures("_needs_torch")
 @pytest.mark.parametrize("command", [("check",), ("list", "--tests")])
 def test_a_model_that_skips_its_declaration_is_told_without_a_traceback(
     project: Path, command: tuple[str, ...]

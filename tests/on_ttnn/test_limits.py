@@ -117,6 +117,18 @@ def test_the_limit_is_the_longer_of_moving_and_of_multiplying(test: str) -> None
     assert limit["bound_by"] == ("DRAM" if dram_ms > compute_ms else "compute")
 
 
+def test_operations_are_those_that_a_forward_pass_calls() -> None:
+    found = limits("n150")
+    by_hand = {
+        "rms_norm": 1,
+        "embedding": 1,
+        "swiglu_prefill": 4,  # gate with silu, up, their product, down
+        "attention_prefill": 7,  # qkv, heads, two rotary embeddings, attention, heads joined, output
+        "block_prefill": 4 + 7 + 2 * 2,  # with two norms and two sums
+    }
+    assert {name: found[name]["operations"] for name in by_hand} == by_hand
+
+
 @pytest.mark.parametrize("test", BY_HAND_ON_N300)
 def test_the_chips_of_a_board_share_what_a_module_splits(test: str) -> None:
     dram_bytes, multiply_adds = BY_HAND_ON_N300[test]

@@ -177,9 +177,20 @@ def tests_in_common(
 
 def _values(result: Message) -> dict[str, tuple[str, str, float]]:
     """Unit, direction and value of what a check measured exactly, by name."""
-    limit = result.get("limit")
-    found = {"limit_ms": ("ms", "lower", float(limit["latency_ms"]))} if limit else {}
+    found = _counts(result.get("limit") or {})
     if result["check"] == TIMED_CHECK:
         return found
     measurements = [Measurement.model_validate(measurement) for measurement in result["measurements"]]
     return found | {m.name: (m.unit, m.direction, m.value) for m in measurements if m.value is not None}
+
+
+def _counts(limit: Message) -> dict[str, tuple[str, str, float]]:
+    """What a forward pass does, of a device that counts it."""
+    counts = {
+        "limit_ms": ("ms", limit.get("latency_ms")),
+        "dram_moved_mb": ("MB", limit["dram_bytes"] / 1e6 if "dram_bytes" in limit else None),
+        "operations": ("1", limit.get("operations")),
+    }
+    return {
+        name: (unit, "lower", float(value)) for name, (unit, value) in counts.items() if value is not None
+    }

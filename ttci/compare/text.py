@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ttci.compare.intervals import FEWEST_PAIRS, pairs_needed
-from ttci.report.comparison_text import conclusion, interval_text, why_not_compared, worst_first
+from ttci.report.comparison_text import conclusion, interval_text, value_text, why_not_compared, worst_first
 from ttci.results import Comparison
 from ttci.results.comparison import ComparisonRun, Figure
 from ttci.text.duration import duration_text
@@ -25,7 +25,7 @@ def table(run: ComparisonRun, width: int | None = None) -> str:
 def _row(figure: Figure) -> tuple[str, ...]:
     return (
         f"{printable(figure.id)} {figure.name}",
-        *(f"{value:.4g} {figure.unit}" for value in (figure.base, figure.head)),
+        *(value_text(value, figure.unit) for value in (figure.base, figure.head)),
         "-" if figure.ratio is None else f"{figure.ratio:.4g}",
         interval_text(figure),
         str(figure.comparison),

@@ -47,6 +47,11 @@ def conclusion(run: ComparisonRun) -> str:
     return f"{', '.join(said) or 'nothing was measured'} ({took})"
 
 
+def value_text(value: float, unit: str) -> str:
+    """A value with its unit; a count has none."""
+    return f"{value:.4g}" if unit == "1" else f"{value:.4g} {unit}"
+
+
 def findings(run: ComparisonRun) -> list[Finding]:
     """What a reviewer should see, for annotations."""
     return [*_changes(run), *_failures(run.not_compared)]
@@ -57,8 +62,8 @@ def _changes(run: ComparisonRun) -> Iterator[Finding]:
     for figure in run.figures:
         if figure.comparison in ranks:
             text = (
-                f"{figure.name} is {figure.comparison} than {run.base.short}: "
-                f"{figure.base:.4g} -> {figure.head:.4g} {figure.unit}, head/base {interval_text(figure)}"
+                f"{figure.name} is {figure.comparison} than {run.base.short}: {figure.base:.4g} -> "
+                f"{value_text(figure.head, figure.unit)}, head/base {interval_text(figure)}"
             )
             ratio = figure.ratio
             yield Finding(ranks[figure.comparison], figure.id, text, ratio, place_of(figure.declared_at))

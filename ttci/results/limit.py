@@ -27,6 +27,7 @@ class Limit(BaseModel):
         bound_by: which of the two takes that long.
         dram_bytes: that a chip must read from and write to its DRAM.
         multiply_adds: of a chip, by the math fidelity in use.
+        operations: of ttnn, that a chip runs in a forward pass. Launching them is not in the limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -36,6 +37,7 @@ class Limit(BaseModel):
     bound_by: Literal["DRAM", "compute"]
     dram_bytes: int
     multiply_adds: dict[str, int]
+    operations: int | None = None
 
     @property
     def intensity(self) -> float:
@@ -43,7 +45,9 @@ class Limit(BaseModel):
         return sum(self.multiply_adds.values()) / self.dram_bytes if self.dram_bytes else 0.0
 
 
-def limit_of(board: str, dram_bytes: int, multiply_adds: Mapping[str, int]) -> Limit | None:
+def limit_of(
+    board: str, dram_bytes: int, multiply_adds: Mapping[str, int], operations: int | None = None
+) -> Limit | None:
     """The limit of what a chip of `board` must move and multiply; None where that is nothing."""
     roof = ROOFS[board]
     dram_ms, compute_ms = roof.dram_ms(dram_bytes), roof.compute_ms(multiply_adds)
@@ -55,6 +59,7 @@ def limit_of(board: str, dram_bytes: int, multiply_adds: Mapping[str, int]) -> L
         bound_by="DRAM" if dram_ms >= compute_ms else "compute",
         dram_bytes=dram_bytes,
         multiply_adds=dict(multiply_adds),
+        operations=operations,
     )
 
 

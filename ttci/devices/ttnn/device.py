@@ -250,7 +250,7 @@ class TtnnDevice:
                 output = call()
         given_back = {t.buffer_address(): bytes_of(t) for t in self._in_dram(output)}
         work = work_of(graph, given_back, lambda address: self._numbers_at(address, [inputs, module]))
-        return limit_of(self.board.name, work.dram_bytes, work.multiply_adds)
+        return limit_of(self.board.name, work.dram_bytes, work.multiply_adds, work.operations)
 
     def _in_dram(self, value: Any) -> list[Any]:
         """The tensors in DRAM that `value` holds."""

@@ -35,10 +35,12 @@ class Work:
 
     Attributes:
         multiply_adds: by math fidelity.
+        operations: how many it runs; of one that ttnn makes of others, those.
     """
 
     dram_bytes: int
     multiply_adds: dict[str, int]
+    operations: int
 
 
 def work_of(graph: Sequence[Node], outputs: Mapping[int, int], positions: Positions) -> Work:
@@ -53,7 +55,9 @@ def work_of(graph: Sequence[Node], outputs: Mapping[int, int], positions: Positi
     filled: set[int] = set()  # what was there before and was overwritten first
     written: Counter[int] = Counter()
     multiply_adds: Counter[str] = Counter()
+    operations = 0
     for operation in operations_in(graph):
+        operations += 1
         for tensor, count in _read_by(operation, positions):
             if tensor.address not in filled:
                 read[tensor.address] = max(read.get(tensor.address, 0), count)
@@ -67,7 +71,7 @@ def work_of(graph: Sequence[Node], outputs: Mapping[int, int], positions: Positi
             multiply_adds[operation.fidelity] += count
     given_back = {address: size for address, size in outputs.items() if address not in read}
     total = sum(read.values()) + written.total() + sum(given_back.values())
-    return Work(total, dict(multiply_adds))
+    return Work(total, dict(multiply_adds), operations)
 
 
 def _read_by(operation: Operation, positions: Positions) -> Iterator[tuple[GraphTensor, int]]:
