@@ -64,6 +64,7 @@ GREEN = {
     "errors": "0",
     "missed": "0",
     "slower": "",
+    "slower-than-base": "",
     "history": "off",
     "report-dir": "reports",
     "junit": "reports/junit.xml",
