@@ -116,6 +116,27 @@ class Calls:
         )
         return list(outputs)
 
+    def all_gather_concat(self) -> list[Any]:
+        """On the cores that the operation wants, which a Galaxy has; 8 heads of a tile of 32."""
+        spread = [(x, y, x, y) for x in (6, 5) for y in (6, 7, 0, 1, 2, 4, 5)]
+        below = [(x, 5, x, 5) for x in (1, 2, 3)]
+        layouts = self.ttnn.TensorMemoryLayout
+        height, width = layouts.HEIGHT_SHARDED, layouts.WIDTH_SHARDED
+        heads = self.user.reshape(1, USERS, 1, 1) + 32 * torch.arange(32).reshape(1, 1, 32, 1)
+        given = heads.expand(self.rows, -1, -1, HEAD_DIM)
+        buffer = torch.zeros(self.rows, USERS * self.columns, 32, HEAD_DIM)
+        output = self.ttnn.experimental.all_gather_concat(
+            self.put(given, self.on_cores(height, [(1, 0, 3, 1), (1, 2, 2, 2)], HEAD_DIM)),
+            self.put(buffer, self.on_cores(height, [(1, 0, 3, 4), *spread, *below], HEAD_DIM)),
+            1,
+            multi_device_global_semaphore=self.semaphore,
+            num_heads=HEADS,
+            memory_config=self.on_cores(width, [*spread, (1, 4, 1, 4), below[0]], HEADS * HEAD_DIM // 16),
+            subdevice_id=self.ttnn.SubDeviceId(0),
+            **self.of_row,
+        )
+        return [self.ttnn.reshape(output, (1, USERS, HEADS, HEAD_DIM))]
+
     def queries_keys_values(self) -> Tensor:
         """100 is added to keys and 200 to values."""
         kinds = torch.tensor([0.0] * HEADS + [100.0, 200.0]).repeat_interleave(HEAD_DIM)
@@ -151,8 +172,13 @@ class Calls:
         return self.sharded(self.ttnn.TensorMemoryLayout.HEIGHT_SHARDED, x, y, width)
 
     def sharded(self, layout: Any, x: int, y: int, width: int) -> Any:
+        return self.on_cores(layout, [(0, 0, x - 1, y - 1)], width)
+
+    def on_cores(self, layout: Any, ranges: list[tuple[int, int, int, int]], width: int) -> Any:
+        """Of ranges of cores: the first column and row, and the last."""
         ttnn = self.ttnn
-        shards = ttnn.ShardSpec(self.cores(x, y), [32, width], ttnn.ShardOrientation.ROW_MAJOR)
+        found = [ttnn.CoreRange(ttnn.CoreCoord(a, b), ttnn.CoreCoord(c, d)) for a, b, c, d in ranges]
+        shards = ttnn.ShardSpec(ttnn.CoreRangeSet(found), [32, width], ttnn.ShardOrientation.ROW_MAJOR)
         return ttnn.MemoryConfig(layout, ttnn.BufferType.L1, shards)
 
 
@@ -172,6 +198,8 @@ def main(board: str, rows: int, columns: int) -> None:
         names = ["all_gather_matmul_async"] if rows == 1 else []
         if columns == 4:
             names = ["llama_reduce_scatter", "llama_rs_create_heads", "all_reduce_create_qkv_heads"]
+        if rows == 8:
+            names.append("all_gather_concat")
         found = {name: [held(ttnn, output) for output in getattr(calls, name)()] for name in names}
     print(json.dumps(found))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from one_process import printed_by  # type: ignore[import-not-found]  # beside this file
+
+from ttci.devices.ttnn.goldens import COLLECTIVES, OnChips
 
 MESHES = [("t3k", 2, 4), ("t3k", 1, 8), ("p150x4", 2, 2), ("glx", 8, 4)]
 
@@ -33,6 +36,10 @@ def test_gathered_product_takes_the_weight_of_each_chip() -> None:
 @pytest.mark.parametrize(("board", "rows"), [("t3k", 2), ("glx", 8)])
 def test_sums_over_the_chips_of_a_row_are_shared_out(board: str, rows: int) -> None:
     found = printed_by("fused_collectives_read.py", board, str(rows), "4")
+    if "all_gather_concat" in found:
+        [joined] = found["all_gather_concat"]
+        heads = [user + 32 * head for user in range(32) for head in range(8)]  # of each user's, side by side
+        assert joined["numbers"] == [pytest.approx(heads, rel=0.01)] * 32
     # What chip k gave for user n is k + n, and 100 and 200 more in keys and values.
     total = {chip: sum(range(chip // 4 * 4, chip // 4 * 4 + 4)) for chip in range(4 * rows)}
 
@@ -55,3 +62,21 @@ def test_sums_over_the_chips_of_a_row_are_shared_out(board: str, rows: int) -> N
             shared = scattered[kind]["numbers"][chip]
             assert (shared[::8] if kind else shared) == pytest.approx(heads, rel=0.01)
             assert not kind or set(shared) - set(shared[::8]) == {-1.0}  # undefined beside the only head
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_golden_of_a_product_beside_a_reduce_scatter(second: bool) -> None:
+    """Its cores are those of a Galaxy's prefetcher, so that ttnn itself is not called here."""
+    x, first, other, given = (OnChips(torch.randn(4, 32, 64)) for _ in range(4))
+    weights = [OnChips(weight.mT for weight in each) for each in (first, other)]
+    more = {"second_weight_tensor": weights[1]} if second else {"rs_tensor": given}
+    golden = COLLECTIVES["ttnn.experimental.llama_rs_matmul"]
+    by_chip = golden(list(x), (2, 2), weights[0], OnChips(x), 1, None, 1, None, 1, None, **more)
+    for chip, (product, *_, part) in enumerate(by_chip):
+        assert torch.equal(product, x[chip] @ first[chip].T)
+        row = (chip // 2 * 2, chip // 2 * 2 + 1)
+        summed = [x[each] @ first[each].T if second else given[each] for each in row]
+        width = summed[0].shape[1] // 2
+        assert torch.allclose(part, (summed[0] + summed[1])[:, chip % 2 * width :][:, :width], atol=1e-5)
+    if second:
+        assert torch.equal(by_chip[3][1], x[3] @ other[3].T)
