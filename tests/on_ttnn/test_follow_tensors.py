@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ttci.devices.ttnn.goldens import GOLDENS
+from ttci.devices.ttnn.goldens import CHANGES, GOLDENS
 from ttci.devices.ttnn.goldens.registry import _USERS, check_names
 from ttci.devices.ttnn.numbers import DeallocatedError, GoldenError
 from ttci.errors import InputError
@@ -235,11 +235,12 @@ def test_using_a_deallocated_tensor_names_it_and_does_not_crash(n150: Board, x: 
 
 @pytest.fixture
 def _forgets_goldens() -> Iterator[None]:
-    goldens, users = dict(GOLDENS), dict(_USERS)
+    tables: list[dict[str, Any]] = [GOLDENS, CHANGES, _USERS]
+    before = [dict(table) for table in tables]
     yield
-    for table, before in ((GOLDENS, goldens), (_USERS, users)):
+    for table, held in zip(tables, before, strict=True):
         table.clear()
-        table.update(before)  # type: ignore[arg-type]
+        table.update(held)
 
 
 @pytest.mark.usefixtures("_forgets_goldens")
