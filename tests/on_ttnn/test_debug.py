@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ttci.artifacts.operations_file import DebugRun, OperationFound, debug_files, read_debug_run
+from tests.debug_runs import errors, line_in
+from ttci.artifacts.operations_file import DebugRun, debug_files, read_debug_run
 
 if TYPE_CHECKING:
     from tests.conftest import Done, Project
@@ -141,18 +142,7 @@ def debugged(project: Project, ran: Done) -> dict[str, DebugRun]:  # noqa: ARG00
 
 
 def line_of(text: str) -> str:
-    """Where the model has this."""
-    (number,) = [at for at, line in enumerate(MODEL.splitlines(), 1) if text in line]
-    return f"model.py:{number}"
-
-
-def errors(operation: OperationFound) -> tuple[float, float]:
-    """Its own, and so far."""
-    assert operation.own is not None
-    assert operation.own.relative is not None
-    assert operation.so_far is not None
-    assert operation.so_far.relative is not None
-    return operation.own.relative, operation.so_far.relative
+    return line_in(MODEL, text)
 
 
 def test_the_operation_that_loses_precision_is_named_with_the_users_line(

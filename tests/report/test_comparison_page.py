@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
 
-from tests.browser import DESKTOP, PHONE, Page, chromium
+from tests.browser import DESKTOP, PHONE, Page
 from tests.comparisons import compared, comparison_of, counted
 from ttci.report.html.comparison import write_comparison
 from ttci.results import Comparison
 from ttci.results.comparison import ComparisonRun, NotCompared
 
 HOSTILE = "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    with chromium() as page:
-        yield page
-
-
-@pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """A desktop that prefers light; whatever the test does, the console stays empty."""
-    browser.resize(*DESKTOP)
-    browser.prefer("light")
-    browser.console()
-    browser.requests()
-    yield browser
-    assert browser.console() == []
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser import DESKTOP, PHONE, Page, chromium
+from tests.browser import PHONE, Page
 from ttci.artifacts.operations_file import (
     DebugRun,
     Difference,
@@ -32,22 +32,6 @@ PAINTED = (
     "return [...document.querySelectorAll('#pictures canvas')].map((canvas) => canvas.getContext('2d')"
     ".getImageData(0, 0, canvas.width, canvas.height).data.filter((_, at) => at % 4 === 3).some(Boolean))"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    with chromium() as page:
-        yield page
-
-
-@pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """A desktop that prefers light; whatever the test does, the console stays empty."""
-    browser.resize(*DESKTOP)
-    browser.prefer("light")
-    browser.console()
-    yield browser
-    assert browser.console() == []
 
 
 @pytest.fixture

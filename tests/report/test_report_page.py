@@ -7,14 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import DESKTOP, PHONE, Page, chromium
+from tests.browser import PHONE, Page
 from tests.pair_folders import latency, leave, missed, result_of, run_of, throughput
 from ttci.artifacts.plan_file import write_planned
 from ttci.report.collect import collect
@@ -36,23 +36,6 @@ PAINTED = (
 )
 ROUNDS = [4.9 + 0.01 * (number % 7) for number in range(30)]
 UPLOT = "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"  # 1.6.32, from npm
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    with chromium() as page:
-        yield page
-
-
-@pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """A desktop that prefers light; whatever the test does, the console stays empty."""
-    browser.resize(*DESKTOP)
-    browser.prefer("light")
-    browser.console()
-    browser.requests()
-    yield browser
-    assert browser.console() == []
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import DESKTOP, PHONE, Page, chromium
+from tests.browser import PHONE, Page
 from tests.histories import PAIR, drifted, kept, point, run_before, view_of
 from tests.pair_folders import latency, result_of, run_of
 from ttci.cli.main import main
@@ -27,23 +27,6 @@ HOSTILE = (
     "<img src=x onerror='window.pwned = 1'>",
     "\"quotes' `ticks` ${window.pwned = 1} \\ \u2028<!--",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    with chromium() as page:
-        yield page
-
-
-@pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """A desktop that prefers light; whatever the test does, the console stays empty."""
-    browser.resize(*DESKTOP)
-    browser.prefer("light")
-    browser.console()
-    browser.requests()
-    yield browser
-    assert browser.console() == []
 
 
 @pytest.fixture

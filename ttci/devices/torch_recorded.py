@@ -151,7 +151,7 @@ class RecordedTorchOperations(DispatchMode):
         if name.startswith(_UNSET) or not given or (name in _CASTS and own and not size_of(own)):
             return
         found = [difference(tensor, self._value_of(tensor)) for tensor in given if _is_kept(tensor)]
-        so_far = None if note else worst([each for each in found if each is not None])
+        so_far = None if note else worst(found)
         self._list(begun, given, own, so_far, note)
 
     def _list(
@@ -200,7 +200,7 @@ def _error(func: Any, alone: Any, output: Any) -> Difference | None:
         return None
     pairs = zip(tensors_in(output), expected, strict=False)
     found = [difference(given, value) for given, value in pairs if _is_kept(given)]
-    return worst([each for each in found if each is not None])
+    return worst(found)
 
 
 def _is_leaf(value: Any) -> bool:

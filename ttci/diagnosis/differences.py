@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,9 +27,9 @@ def difference(given: Tensor, expected: Tensor) -> Difference | None:
     )
 
 
-def worst(differences: list[Difference]) -> Difference | None:
-    """That with the largest error; one that is not finite is larger than any other."""
-    return max(differences, key=size_of, default=None)
+def worst(differences: Iterable[Difference | None]) -> Difference | None:
+    """That with the largest error, of those that are known; what is not finite is largest."""
+    return max(filter(None, differences), key=size_of, default=None)
 
 
 def worst_output(outputs: Sequence[Tensor], references: Sequence[Tensor]) -> tuple[int, Difference | None]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -40,7 +39,16 @@ from ttci.testing.registry import (
     registered_tests,
     tests_by_name,
 )
-from ttci.testing.sources import ENDS, advice_on_skip, attribute_of, build, explained, import_source, place_of
+from ttci.testing.sources import (
+    ENDS,
+    advice_on_skip,
+    attribute_of,
+    build,
+    explained,
+    from_a_fixed_seed,
+    import_source,
+    place_of,
+)
 
 _HOW_TO_DECLARE = (
     "declares no tests; give it get_test_configs() or get_module_tests(), wrap a module "
@@ -55,7 +63,7 @@ def tests_of_source(source: Source) -> list[ModuleTest]:
     Raises:
         InputError: with what is wrong.
     """
-    with code_of(source).running(), _from_a_fixed_seed():
+    with code_of(source).running(), from_a_fixed_seed():
         module = import_source(source)
         if source.attribute is None:
             return tests_of(_declarations_in(module, source), place_of(source))
@@ -74,7 +82,7 @@ def tests_of(declared: Any, place: Place | None = None) -> list[ModuleTest]:
             nothing is declared.
     """
     place = place or caller_place()
-    with _from_a_fixed_seed():
+    with from_a_fixed_seed():
         tests = _tests_of(declared, place)
     if not tests:
         raise _refusal(declared, place, "is empty; give it at least one test")
@@ -159,8 +167,8 @@ def _tests_of_mapping(configs: Any, place: Place | None) -> list[ModuleTest]:
 def _tests_of_function(function: Builder, place: Place | None) -> list[ModuleTest]:
     place = definition_of(function) or place
     label = getattr(function, "__name__", type(function).__name__)
-    with explained(f"{label}() cannot be called", place):
-        built = _seeded(function)
+    with explained(f"{label}() cannot be called", place), from_a_fixed_seed():
+        built = function()
     names = names_of(function)
     if names and isinstance(built, Mapping):
         return [test for name in names for test in tests_by_name(name, built, place)]
@@ -173,19 +181,6 @@ def _refusal(declared: Any, place: Place | None, what: str) -> InputError:
     is_named = inspect.isclass(declared) or inspect.isfunction(declared)
     label = declared.__name__ if is_named else f"a {type(declared).__name__}"
     return InputError(Mistake(*(place or UNKNOWN), f"{label} {what}"))
-
-
-@contextmanager
-def _from_a_fixed_seed() -> Iterator[None]:
-    """Modules get the same weights in every run; the caller's own random numbers go on as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
-def _seeded(function: Builder) -> Any:
-    with _from_a_fixed_seed():
-        return function()
 
 
 def _declarations_in(module: ModuleType, source: Source) -> list[Any]:
@@ -216,7 +211,8 @@ def _module_of(spec: ModuleTestSpec) -> nn.Module:
     config = spec.test_config
     module_class = _find_class(spec)
     try:
-        module = _seeded(lambda: module_class(**spec.config))
+        with from_a_fixed_seed():
+            module = module_class(**spec.config)
     except ENDS:
         raise
     except BaseException as error:  # noqa: BLE001  # a constructor may raise anything

@@ -124,9 +124,16 @@ def build(model_class: type[Any]) -> Any:
     """
     arguments = _constructor_arguments(model_class)
     what = f"{model_class.__name__} cannot be built"
-    with explained(what, definition_of(model_class)), torch.random.fork_rng():
-        torch.manual_seed(_SEED)
+    with explained(what, definition_of(model_class)), from_a_fixed_seed():
         return model_class(**arguments)
+
+
+@contextmanager
+def from_a_fixed_seed() -> Iterator[None]:
+    """Modules get the same weights in every run; the caller's own random numbers go on as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(_SEED)
+        yield
 
 
 def _constructor_arguments(model_class: type[Any]) -> dict[str, Any]:

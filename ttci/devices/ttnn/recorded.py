@@ -136,7 +136,7 @@ class RecordedOperations:
         except GoldenError as error:
             begun.note = text_of(error).partition("\n")[0]
             return None
-        return worst([each for each in found if each is not None])
+        return worst(found)
 
     def _follow(
         self, operation: Any, args: Any, kwargs: Any, output: Any, outputs: list[Any]
@@ -152,14 +152,14 @@ class RecordedOperations:
         if not self._is_listing:
             return None, note
         found = [self._off(tensor, numbers.of(tensor, "")) for tensor in outputs if tensor in numbers]
-        return worst([each for each in found if each is not None]), note
+        return worst(found), note
 
     def _off(self, tensor: Any, expected: Shards) -> Difference | None:
         """Of the worst chip."""
         given = self._read(tensor)
         pairs = {(id(one), id(other)): (one, other) for one, other in zip(given, expected, strict=False)}
         found = [difference(one, other) for one, other in pairs.values()]
-        return worst([each for each in found if each is not None])
+        return worst(found)
 
     def _list(
         self,
