@@ -71,7 +71,7 @@ class Float32Numbers(Numbers):
         return super().of(tensor, asked_by, prepared=prepared)
 
     def _in_same_memory(self, tensor: Any) -> Shards | None:
-        place = self._place(tensor)
+        place = self.place_of(tensor)
         shape = tuple(tensor.shape)
         for key in self._in_buffer.get(place[0], ()) if place else ():
             entry = self._entries[key]

@@ -43,6 +43,7 @@ class Follower:
         self._leaves = Leaves(ttnn)
         self.goldens = Goldens(ttnn)
         self._methods = FollowedMethods(ttnn, self.numbers)
+        self._traces = self._methods.traces
         self._weights = PreparedWeights(ttnn, self.numbers)
         self._files = FollowedFiles(ttnn, self.numbers)
         self.running = ""  # the operation that was begun last, with the shapes it was given
@@ -94,6 +95,7 @@ class Follower:
         call = OperationCall(operation, args, kwargs, self._leaves)
         if name != "ttnn.deallocate":
             self._check_allocated(call)
+            self._traces.check_before(name, call.inputs)
         if name in _READS:
             self._methods.being_read = next(iter(call.inputs), None)
         elif any(map(self._ttnn.is_tensor_storage_on_device, call.inputs)):
@@ -116,16 +118,42 @@ class Follower:
             self._deallocated(args[0] if args else kwargs["tensor"])
         elif name in COPIES:
             source, target = self._leaves.tensors_in([args, list(kwargs.values())])
+            self._traces.check_after(name, [target])
             shards, padding = self.numbers.of(source, name), self.numbers.padding_of(source)
             self.numbers.store(target, shards, inputs=[source], padding=padding)
         else:
             call = OperationCall(operation, args, kwargs, self._leaves)
             # One that gives nothing fills what it was given.
             outputs = (list(self._leaves.tensors_in(output)) or call.to_fill) + call.changed
+            self._traces.check_after(name, outputs)
             # Else made by methods inside this operation, which were followed.
             if not all(self.numbers.stored_since(tensor, self._started) for tensor in outputs):
                 with self._methods.suspended(), self._forgotten_on_error(outputs):
-                    self._store(call, outputs)
+                    self._store_or_record(call, outputs)
+
+    def _store_or_record(self, call: OperationCall, outputs: list[Any]) -> None:
+        if self._traces.capturing is None:
+            self._store(call, outputs)
+            return
+        self._traces.record(self._replay, call.operation, call.args, call.kwargs, outputs)
+        for output in outputs:
+            self._leave_undefined(call, output)
+
+    def _replay(self, operation: Any, args: Any, kwargs: Any, outputs: list[Any]) -> None:
+        self._store(OperationCall(operation, args, kwargs, self._leaves), outputs)
+
+    def _leave_undefined(self, call: OperationCall, output: Any) -> None:
+        """Nothing is computed while a trace is captured; what was there before is there still."""
+        if output in self.numbers:
+            return
+        same = (tensor for tensor in call.inputs if self.numbers.share_memory(tensor, output))
+        source = next((tensor for tensor in same if tensor.dtype == output.dtype), None)
+        shape = tuple(output.shape)
+        if source is not None and math.prod(source.shape) == math.prod(shape):
+            shards = [shard.reshape(shape) for shard in self.numbers.of(source, call.name)]
+            self.numbers.store(output, shards, inputs=[source], padding=self.numbers.padding_of(source))
+        else:
+            self.numbers.store(output, [torch.full(shape, torch.nan)])
 
     @contextmanager
     def _forgotten_on_error(self, tensors: list[Any]) -> Iterator[None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ttci.devices.ttnn.numbers import GoldenError
 from ttci.tensors import leaves_in, map_leaves
 
 
@@ -21,6 +22,20 @@ class Leaves:
         """Every ttnn tensor in `value`, in order."""
         for leaf in leaves_in(value, self._is_leaf):
             yield from (leaf.real, leaf.imag) if isinstance(leaf, self._complex) else (leaf,)
+
+    def changed(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        """`value` with what `change` gives for every tensor of it.
+
+        Raises:
+            GoldenError: where one is complex.
+        """
+
+        def change_real(leaf: Any) -> Any:
+            if isinstance(leaf, self._complex):
+                raise GoldenError("a complex tensor in a trace is not followed on a mock board")
+            return change(leaf)
+
+        return map_leaves(value, self._is_leaf, change_real)
 
     def in_torch(self, value: Any, of: Callable[[Any], Any]) -> Any:
         """`value` with what `of` gives for every tensor of it; of a complex one a complex tensor."""

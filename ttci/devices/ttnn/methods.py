@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ttci.devices.ttnn.numbers import GoldenError, Numbers
 from ttci.devices.ttnn.padding import with_padding
+from ttci.devices.ttnn.traces import FollowedTraces
 
 Method = Callable[..., Any]
 _MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
@@ -32,6 +33,7 @@ class FollowedMethods:
     def __init__(self, ttnn: Any, numbers: Numbers) -> None:
         self._ttnn = ttnn
         self._numbers = numbers
+        self.traces = FollowedTraces(ttnn, numbers, self.suspended)
         self.being_read: Any = None
         self.reads_unseen: str | None = None
         self._active = False
@@ -53,6 +55,7 @@ class FollowedMethods:
         self._replace(self._ttnn.MeshDevice, "load_sub_device_manager", self._loading_sub_devices)
         for name in _CLOSING:
             self._replace(self._ttnn, name, self._closing)
+        self._stack.enter_context(self.traces)
         self._active = True
         return self
 
@@ -97,22 +100,31 @@ class FollowedMethods:
             if self._inside_operation and tensor not in self._numbers:
                 return plain(tensor, *args, **kwargs)  # the operation's golden gives the result
             prepared = name in _CARRYING and self._numbers.is_prepared(tensor)
-            shards = self._numbers.of(tensor, f"Tensor.{name}", prepared=prepared)
+            self._numbers.of(tensor, f"Tensor.{name}", prepared=prepared)  # said before it is moved
             result = plain(tensor, *args, **kwargs)
-            if prepared:
-                self._numbers.store_exactly(result, shards, prepared=True)
-                return result
-            padding = self._numbers.padding_of(tensor)
-            shape = tuple(result.shape)
-            new = {id(shard): _fitted(shard, shape, padding) for shard in shards}
-            if name == "pad_to_tile":
-                padding = float(args[0] if args else kwargs["pad_value"])
-            self._numbers.store(
-                result, [new[id(shard)] for shard in shards], inputs=[tensor], padding=padding
-            )
+            self.traces.check_moved(f"Tensor.{name}", tensor, result)
+            filled = float(args[0] if args else kwargs["pad_value"]) if name == "pad_to_tile" else None
+            self._store_moved(tensor, result, prepared, filled)
+            self.traces.record(self._store_moved, tensor, result, prepared, filled)
             return result
 
         return method
+
+    def _store_moved(self, tensor: Any, result: Any, prepared: bool, filled: float | None) -> None:
+        """`result` holds what `tensor` does, in its own shape; `filled` lies in its padding, if given."""
+        shards = self._numbers.of(tensor, "", prepared=prepared)
+        if prepared:
+            self._numbers.store_exactly(result, shards, prepared=True)
+            return
+        padding = self._numbers.padding_of(tensor)
+        shape = tuple(result.shape)
+        new = {id(shard): _fitted(shard, shape, padding) for shard in shards}
+        self._numbers.store(
+            result,
+            [new[id(shard)] for shard in shards],
+            inputs=[tensor],
+            padding=padding if filled is None else filled,
+        )
 
     def _reading(self, _: Method, name: str) -> Method:
         """A method that gives a tensor's numbers; of the device tensor that is being read, if any."""
@@ -124,6 +136,7 @@ class FollowedMethods:
                 elif self.reads_unseen is not None:
                     what = "reads a tensor inside itself, which a mock board does not follow"
                     raise GoldenError(f"{self.reads_unseen} {what}; give it what ttnn.to_torch gives")
+            self.traces.check_read(f"Tensor.{name}", tensor)
             return _READERS[name](self._composed(tensor, mesh_composer))
 
         return method
@@ -164,6 +177,7 @@ class FollowedMethods:
     def _closing(self, plain: Method, _: str) -> Method:
         def method(mesh: Any) -> Any:
             self._numbers.forget_mesh(mesh)
+            self.traces.forget_mesh(mesh)
             return plain(mesh)
 
         return method
@@ -189,12 +203,16 @@ class FollowedMethods:
     def _taking_apart(self, plain: Method, _: str) -> Method:
         def get_device_tensors(tensor: Any) -> list[Any]:
             pieces = list(plain(tensor))
-            for piece, shard in zip(pieces, self._numbers.of(tensor, "get_device_tensors"), strict=False):
-                padding = self._numbers.padding_of(tensor)
-                self._numbers.store(piece, [shard], inputs=[tensor], padding=padding)
+            self._store_pieces(tensor, pieces)
+            self.traces.record(self._store_pieces, tensor, pieces)
             return pieces
 
         return get_device_tensors
+
+    def _store_pieces(self, tensor: Any, pieces: Sequence[Any]) -> None:
+        for piece, shard in zip(pieces, self._numbers.of(tensor, "get_device_tensors"), strict=False):
+            padding = self._numbers.padding_of(tensor)
+            self._numbers.store(piece, [shard], inputs=[tensor], padding=padding)
 
 
 _READERS: dict[str, Callable[[Tensor], Any]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ttci.devices.ttnn.padding import UNDEFINED_PADDING, with_padding
 from ttci.devices.ttnn.rounding import Rounding
+from ttci.devices.ttnn.traced import Place, is_traced
 from ttci.errors import TtciError
 
 Shards = list[Tensor]  # what each chip of the mesh holds, in the mesh's order
-Place = tuple[int, tuple[Any, ...]]  # a buffer, and of a piece of a tensor the chips that it is of
 
 
 class GoldenError(TtciError):
@@ -60,6 +60,7 @@ class Numbers:
         # By mesh, kind of memory and address, the buffer that was last seen there.
         self._at_address: dict[tuple[int, Any, int], int] = {}
         self._closed: set[int] = set()  # ids of tensors that lay on a mesh that is closed
+        self._overwritten: set[int] = set()  # ids of tensors where a trace wrote something else
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
         self.clock = 0
 
@@ -112,7 +113,7 @@ class Numbers:
             padding: what lies behind its numbers; ttnn's conversion on the host makes it zero.
         """
         self.clock += 1
-        place, mesh_id = self._place(tensor), None
+        place, mesh_id = self.place_of(tensor), None
         if place is not None:
             mesh, chips = tensor.device(), len(tensor.device_coords())
             mesh_shape, mesh_id = tuple(mesh.shape), mesh.id()
@@ -153,7 +154,12 @@ class Numbers:
             )
         if tensor not in self:
             self.check_allocated(tensor, asked_by)
-            if self._ttnn.is_tensor_storage_on_device(tensor) or self.is_hollow(tensor):
+            if tensor.tensor_id in self._overwritten:
+                raise GoldenError(
+                    f"{asked_by}: a trace that was executed has overwritten the tensor of shape "
+                    f"{tuple(tensor.shape)}, made after the capture in memory of the trace; make it before"
+                )
+            if self.place_of(tensor) is not None or self.is_hollow(tensor):
                 raise GoldenError(
                     f"{asked_by}: the value of a tensor of shape {tuple(tensor.shape)} is not known; it was "
                     "made by a call that ttci does not follow on a mock board. Make it with ttnn.from_torch "
@@ -171,7 +177,8 @@ class Numbers:
         """
         if tensor.tensor_id in self._closed:
             raise DeallocatedError(asked_by, tensor, "lay on a mesh that is closed")
-        if self._ttnn.is_tensor_storage_on_device(tensor) and not tensor.is_allocated():
+        on_board = is_traced(tensor) or self._ttnn.is_tensor_storage_on_device(tensor)
+        if on_board and not tensor.is_allocated():
             raise DeallocatedError(asked_by, tensor, "is deallocated")
 
     def padding_of(self, tensor: Any) -> float:
@@ -202,8 +209,31 @@ class Numbers:
 
     def share_memory(self, one: Any, other: Any) -> bool:
         """Whether two tensors lie in the same memory of a board."""
-        place = self._place(one)
-        return place is not None and place == self._place(other)
+        place = self.place_of(one)
+        return place is not None and place == self.place_of(other)
+
+    def place_of(self, tensor: Any) -> Place | None:
+        """Where a tensor lies on a board; None on the host."""
+        if is_traced(tensor):
+            place: Place = tensor.place
+            return place
+        if not self._ttnn.is_tensor_storage_on_device(tensor):
+            return None
+        chips = tensor.device_coords()
+        of_all = len(chips) == math.prod(tensor.device().shape)
+        return tensor.buffer_unique_id(), () if of_all else tuple(map(tuple, chips))
+
+    def ids(self) -> set[int]:
+        """Of the tensors whose values are known."""
+        return set(self._entries)
+
+    def forget_ids(self, ids: Iterable[int]) -> None:
+        """Nobody has these tensors any more."""
+        self._drop(*ids)
+
+    def mark_overwritten(self, ids: Iterable[int]) -> None:
+        """A trace wrote where these tensors lay; they are forgotten already."""
+        self._overwritten.update(ids)
 
     def forget(self, tensor: Any) -> None:
         """`tensor` was deallocated, or it is not known what it holds now."""
@@ -249,13 +279,6 @@ class Numbers:
             if id(shard) not in done:
                 done[id(shard)] = shard if id(shard) in exact else self.rounding.to_type(shard, dtype)
         return [done[id(shard)] for shard in shards]
-
-    def _place(self, tensor: Any) -> Place | None:
-        if not self._ttnn.is_tensor_storage_on_device(tensor):
-            return None
-        chips = tensor.device_coords()
-        of_all = len(chips) == math.prod(tensor.device().shape)
-        return tensor.buffer_unique_id(), () if of_all else tuple(map(tuple, chips))
 
     def _change_views(self, place: Place, shards: Shards, dtype: Any, *, was_known: bool) -> None:
         """What lies in the memory that a tensor is stored in changes with it.
