@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.compare.conftest import MANIFEST, Repository, model
 from tests.repositories import git
@@ -166,3 +167,52 @@ def test_own_packages_come_from_each_commit_although_the_path_leads_to_the_worki
     repository.project.write("lib/own/__init__.py", "width = 64\n")
     assert repository.compare("main", PYTHONPATH=str(repository.path / "lib")).code == 0
     assert repository.words() == {MEMORY: "slower"}
+
+
+EXCLUSIVE = """
+import fcntl
+
+held = open("FILE", "w")
+fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as a board, which takes one process
+"""
+
+
+def test_what_takes_one_process_at_a_time_is_measured_one_side_after_the_other(
+    make_repository: MakeRepository, tmp_path: Path
+) -> None:
+    exclusive = EXCLUSIVE.replace("FILE", str(tmp_path / "board"))
+    repository = make_repository(exclusive + timed(40))
+    repository.write(model=exclusive + timed(120))
+    repository.compare("main", "--seconds", "5")
+    (entry,) = repository.found()["not_compared"]
+    assert "BlockingIOError" in entry["reason"]
+    done = repository.compare("main", "--seconds", "20", "--one-at-a-time")
+    assert done.code == 0
+    found = repository.found()
+    assert found["not_compared"] == []
+    (figure,) = found["figures"]
+    assert figure["ratio"] > 1.5
+    assert figure["pairs"] == found["pairs_of_processes"] >= 2
+
+
+def test_one_side_that_cannot_do_a_test_is_told_as_where_both_are_measured_at_once(
+    make_repository: MakeRepository,
+) -> None:
+    repository = make_repository(timed(2))
+    repository.write(model=timed(2).replace("x = self.layer(x)", "raise ValueError('no layer')"))
+    told = []
+    for options in ([], ["--one-at-a-time"]):
+        assert repository.compare("main", "--fail-on", "slower", *options).code == 1
+        told.append(repository.found()["not_compared"])
+    assert told[0] == told[1]
+    assert "ValueError: no layer" in told[0][0]["reason"]
+
+
+def test_a_side_that_does_not_import_is_told_where_they_are_measured_one_after_the_other(
+    make_repository: MakeRepository,
+) -> None:
+    repository = make_repository("import nothing_of_that_name\n")
+    repository.write(model=model())
+    done = repository.compare("main", "--one-at-a-time")
+    assert done.code == 2
+    assert "tiny@cpu: fails in the base: " in done.output

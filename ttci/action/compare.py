@@ -49,7 +49,7 @@ def compare(inputs: Inputs, run_code: ExitCode, environ: Mapping[str, str]) -> N
     if why_not:
         _say(inputs, environ, why_not)
         return
-    jobs = _jobs(inputs, environ)
+    jobs = together(choose(load_manifest(inputs.manifest), inputs.models, inputs.devices)).here
     if asked and jobs:
         base = merge_base(inputs.manifest.parent, asked)
         history.install_statistics()
@@ -61,16 +61,6 @@ def _why_not(asked: Change | None, run_code: ExitCode, environ: Mapping[str, str
     if asked is None:
         return f"this run has no base ({environ.get('GITHUB_EVENT_NAME') or 'no event'})"
     return None if run_code in _COULD_RUN else "the tests could not be run"
-
-
-def _jobs(inputs: Inputs, environ: Mapping[str, str]) -> list[Job]:
-    """Those of the tested pairs that can be compared; the others are said."""
-    here = together(choose(load_manifest(inputs.manifest), inputs.models, inputs.devices)).here
-    boards = [str(job.pair) for job in here if job.has_board]
-    if boards:
-        why = "two processes cannot have one board, and taking it in turns is not supported yet"
-        _say(inputs, environ, f"{', '.join(boards)}: {why}")
-    return [job for job in here if not job.has_board]
 
 
 def _run(inputs: Inputs, base: str, jobs: Sequence[Job], environ: Mapping[str, str]) -> None:

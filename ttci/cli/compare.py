@@ -59,7 +59,7 @@ def _comparing(checkouts: Checkouts, options: Namespace) -> Comparing:
     from ttci.compare.compare import Comparing, Question
 
     jobs = _planned(checkouts, options)
-    question = Question(options.tests, options.seconds, options.same, options.isolated)
+    question = Question(options.tests, options.seconds, options.same, options.isolated, options.one_at_a_time)
     return Comparing(checkouts, jobs.here, question)
 
 
@@ -68,7 +68,6 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
 
     Raises:
         DeviceUnavailableError: a device that was named is not here.
-        InputError: it is a board.
         NothingMatchedError: there is none.
         MachineryError: what their figures are judged with is not installed.
     """
@@ -79,10 +78,6 @@ def _planned(checkouts: Checkouts, options: Namespace) -> Plan:
     absent = [job for choice in choices for job in choice.absent]
     if absent:
         raise DeviceUnavailableError("\n".join(f"{job.pair}: {job.missing}" for job in absent))
-    boards = [job.pair for job in chosen.here if job.has_board]
-    if boards:
-        what = "two processes cannot have one board, and taking it in turns is not supported yet"
-        raise InputError(f"{boards[0]}: {what}; name another with --device")
     if options.changed:
         from ttci.planning.changed import ChangedPairs, Changes
 

@@ -11,8 +11,9 @@ from random import Random
 from ttci.compare.checkouts import Checkout, Checkouts
 from ttci.compare.environments import pythons
 from ttci.compare.intervals import MOST_FALSE_CALLS
+from ttci.compare.pair_turns import PairTurns
 from ttci.compare.side import Subject
-from ttci.compare.turns import PairTurns, Turns
+from ttci.compare.turns import Turns
 from ttci.errors import InputError
 from ttci.manifest import Manifest, load_manifest
 from ttci.planning.plan import Job
@@ -28,12 +29,14 @@ class Question:
         seconds: when the time is up; what is checked out and installed does not count.
         same: a change of this fraction does not matter.
         is_isolated: whether even equal requirements get an environment of their own.
+        one_at_a_time: whether there is never a process of both sides at once; of a board there never is.
     """
 
     tests: Sequence[str]
     seconds: float
     same: float
     is_isolated: bool = False
+    one_at_a_time: bool = False
     random: Random = field(default_factory=Random)
 
 
@@ -114,7 +117,8 @@ class Comparing:
                 (self._checkouts.base, self._checkouts.head), sources, own, strict=True
             )
         )
-        yield PairTurns(pair, (base_subject, head_subject), self._question.tests)
+        alone = self._question.one_at_a_time or job.has_board
+        yield PairTurns(pair, (base_subject, head_subject), self._question.tests, alone)
 
     def _subject(self, checkout: Checkout, job: Job, source: str, python: str) -> Subject:
         head, sides = self._checkouts.manifest, self._checkouts

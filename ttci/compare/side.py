@@ -22,6 +22,7 @@ from ttci.runner.child import STARTER_VARIABLE
 from ttci.runner.ending import ended_by_itself, timed_out
 
 _LAST_LINES = 12  # of what a process printed before it died
+_CLOSE_S = 30.0  # for closing a board, and what it is in the middle of
 _START_S = 300.0  # for importing torch, and for copying a template
 
 
@@ -158,6 +159,23 @@ class Side:
         if "problem" in answer:
             raise SideError(self.name, answer["problem"])
         return answer
+
+    def ask(self, message: Mapping[str, Any]) -> Message:
+        """Ask for something, and wait for the answer.
+
+        Raises:
+            SideError: the worker cannot do it, or has died.
+        """
+        self.send(message)
+        return self.receive()
+
+    def close_device(self) -> None:
+        """Let it close its device, which a board needs; not if that takes long, or it is dead."""
+        if self._is_gone:
+            return
+        self._timeout_s = min(self._timeout_s, _CLOSE_S)
+        with suppress(SideError):
+            self.ask({"do": "close"})
 
     def end(self) -> None:
         """End it, whatever it does."""

@@ -10,63 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from random import Random
 
-from ttci.compare.measured import SIDES, TestTurns, not_compared, refusal_of, tests_in_common
+from ttci.compare.alone import Visit, both, calls_in_a_turn, visit
+from ttci.compare.measured import SIDES, TestTurns
 from ttci.compare.messages import Message
+from ttci.compare.pair_turns import PairTurns, preparing
 from ttci.compare.side import RefusedError, Side, SideError, Subject, Template, ask_each, template
-from ttci.manifest import Pair
-from ttci.results.comparison import Figure, NotCompared
+from ttci.results.comparison import Figure
 
-_TURN_S = 0.03  # of calls, about
-_MOST_CALLS = 10_000  # in a turn
 _PAIRS_WANTED = 10  # of processes, at least, in the time that there is
 _LEAST_SHARE = 0.25  # of what a pair of processes takes beside: so long it is measured at least
 _LEAST_S, _FIRST_S = 0.15, 0.5  # of turns of a test in a pair of processes; in the first of them
 _WORTH_BEGINNING = 0.5  # of what the last pair of processes took: so much time must be left
-
-
-@dataclass
-class PairTurns:
-    """The tests of one pair, and the processes that measure them."""
-
-    pair: Pair
-    subjects: tuple[Subject, Subject]
-    wanted: Sequence[str] = ()
-    tests: list[TestTurns] | None = None  # None until the models have been imported
-    not_compared: list[NotCompared] = field(default_factory=list)
-
-    @property
-    def open_tests(self) -> list[TestTurns]:
-        """Those that are to be measured further."""
-        return [test for test in self.tests or () if test.is_open]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is anything to be measured."""
-        return self.tests is None or bool(self.open_tests)
-
-    def open(self, sides: Sequence[Side]) -> bool:
-        """Import the models; whether both sides could."""
-        openings = [{"do": "open", **subject.opening} for subject in self.subjects]
-        try:
-            answers = ask_each(sides, openings)
-        except RefusedError as refused:
-            self.refuse(refused)
-            return False
-        if self.tests is None:
-            declared = [answer["tests"] for answer in answers]
-            self.tests, alone = tests_in_common(self.pair, declared, self.wanted)
-            self.not_compared += alone
-        return True
-
-    def refuse(self, refused: RefusedError) -> None:
-        """Measure nothing of it any more, for one side cannot."""
-        self.not_compared.append(refusal_of(str(self.pair), refused))
-        self.tests = self.tests or []
-        for test in self.tests:
-            test.is_open = False
 
 
 class Turns:
@@ -126,6 +82,9 @@ class Turns:
     def _one_round(self, pair: PairTurns) -> None:
         """Start a process a side, measure each test that is unsure, and end them."""
         self.processes += 1
+        if pair.one_at_a_time:
+            self._one_after_the_other(pair)
+            return
         with self._templates.of(pair.subjects) as templates, ExitStack() as stack:
             workers: dict[str, Side] = {}
             for index in self._random.sample((0, 1), 2):  # who is started first is drawn too
@@ -139,6 +98,36 @@ class Turns:
             sides = [workers[name] for name in SIDES]
             if pair.open(sides):
                 self._measure_open(pair, sides)
+
+    def _one_after_the_other(self, pair: PairTurns) -> None:
+        """Let each side's process measure all that is unsure while there is no other."""
+        if pair.tests is None:
+            told = self._visits(pair, [])
+            errors = [told[side].errors[""] for side in SIDES if told[side].errors]
+            if errors:
+                pair.refuse(RefusedError(errors))
+                return
+            pair.know([told[side].declared for side in SIDES])
+        tests = pair.open_tests
+        visits = self._visits(pair, [preparing(test) for test in tests]) if tests else {}
+        self._turned_s += sum(visit.turned_s for visit in visits.values())
+        for test in tests:
+            try:
+                ready, seconds = both(visits, test.identity.test)
+            except RefusedError as refused:
+                pair.refuse_test(test, refused)
+                continue
+            pair.take_up(test, ready, self._same)
+            if test.is_open:
+                test.add(*seconds)
+                test.look(self._same)
+
+    def _visits(self, pair: PairTurns, asked: Sequence[Message]) -> dict[str, Visit]:
+        with self._templates.of(pair.subjects) as templates:
+            return {
+                SIDES[index]: visit(templates[index], pair.subjects[index], asked, self._turns_s / 2)
+                for index in self._random.sample((0, 1), 2)
+            }
 
     def _measure_open(self, pair: PairTurns, sides: Sequence[Side]) -> None:
         for test in pair.open_tests:
@@ -157,28 +146,18 @@ class Turns:
                 test.add(float(base["seconds"]), float(head["seconds"]))
                 test.look(self._same)
         except RefusedError as refused:
-            pair.not_compared.append(refusal_of(f"{pair.pair}/{test.identity.test}", refused))
-            test.is_open = False
+            pair.refuse_test(test, refused)
             return not refused.is_end
         return True
 
     def _prepared(self, pair: PairTurns, test: TestTurns, sides: Sequence[Side]) -> list[Message]:
         """Make a test ready on both sides, judge it the first time, and close it if that is all."""
-        message = {"do": "prepare", "test": test.identity.test, "judge": not test.is_judged}
-        ready = ask_each(sides, [message | {"declared": test.declared}] * 2)
-        base, head = (" x ".join(map(str, answer["shape"])) for answer in ready)
-        if base != head:
-            reason = f"they are asked of different inputs: base {base}, head {head}"
-            pair.not_compared.append(not_compared(f"{pair.pair}/{test.identity.test}", SIDES, reason))
-            test.is_open = False
-        elif not test.is_judged:
-            pair.not_compared += test.judged([answer["results"] for answer in ready], self._same)
-        if not all("seconds" in answer for answer in ready):
-            test.is_open = False
+        ready = ask_each(sides, [preparing(test)] * 2)
+        pair.take_up(test, ready, self._same)
         return ready
 
     def _take_turns(self, sides: Sequence[Side], call_s: float) -> None:
-        calls = min(max(round(_TURN_S / max(call_s, 1e-9)), 1), _MOST_CALLS)
+        calls = calls_in_a_turn(call_s)
         most_s, begin = self._turns_s, time.monotonic()
         while True:
             first = self._random.randrange(2)

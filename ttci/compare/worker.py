@@ -55,6 +55,7 @@ class Worker:
     def __init__(self) -> None:
         self._tests: dict[str, ModuleTest] = {}
         self._ready = ExitStack()
+        self._opened = ExitStack()
         self._call: Callable[[], object] | None = None
         self._clock = Clock()
         self._timed: list[float] = []  # seconds, of the test that is ready
@@ -67,6 +68,7 @@ class Worker:
             "prepare": self._prepare,
             "time": self._time,
             "release": self._release,
+            "close": self._close,
         }
         try:
             return answers[kind](message)
@@ -83,6 +85,7 @@ class Worker:
         sys.meta_path.insert(0, OwnCode(root, checkout))
         self._pair = Pair(message["model"], message["device"])
         self._device = open_with_modules(self._pair.device, manifest.devices[self._pair.device])
+        self._opened.callback(self._device.close)
         try:
             self._source: Source = parse_source(message["source"], Path(message["folder"]))
         except ValueError as error:
@@ -145,6 +148,12 @@ class Worker:
         timed, self._timed, self._call = self._timed, [], None
         self._ready.close()
         return {"seconds": float(np.quantile(timed, _QUANTILE))} if timed else {}
+
+    def _close(self, message: Message) -> Message:  # noqa: ARG002  # as every answer
+        """Close the device; nothing is asked for after that."""
+        self._ready.close()
+        self._opened.close()
+        return {}
 
 
 def _declared(test: ModuleTest) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def add_compare(subparsers: Subparsers) -> None:
         action="store_true",
         help="measure in the environments that nox would make, even where both commits require the same",
     )
+    compare.add_argument(
+        "--one-at-a-time",
+        action="store_true",
+        help="never a process of both sides at once, for what there is memory for once; boards always so",
+    )
     _add_output(compare)
 
 
