@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ttci.checks.correctness import Observed
 from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
@@ -17,7 +19,7 @@ from ttci.results import ErrorMap
 from ttci.testing.config import Shape
 from ttci.testing.diagnosis import error_map_of, explanation_of
 from ttci.testing.gradient_problem import GradientProblem
-from ttci.testing.kept_tensors import keep
+from ttci.testing.kept_tensors import keep, of_language_model, of_module
 from ttci.testing.prepared import PreparedTest
 
 Timer = Callable[[Callable[[], object]], Timing]
@@ -82,8 +84,15 @@ class TestSubject:
         """Keep the tensors of a wrong output and say how to load them; None where that is not asked for."""
         if self.keep_in is None:
             return None
-        inputs = self.prepared.inputs.named_tensors
-        return keep(self.keep_in, self.prepared.test.name, inputs, observed)
+        inputs = self.prepared.inputs
+        shapes = [[tensor.shape for tensor in each] for each in (observed.outputs, observed.references)]
+        if self.is_language_model and shapes[0] == shapes[1]:
+            tokens: Tensor = inputs.positional[0]
+            prompt = prompt_of(tokens.shape[1], self.prepared.prompt_tokens)
+            kept = of_language_model(tokens, prompt, observed)
+        else:
+            kept = of_module(inputs.named_tensors, observed)
+        return keep(self.keep_in, self.prepared.test.name, kept)
 
     def error_map(self, observed: Observed) -> ErrorMap | None:
         """Where the most wrong output is wrong; None where no output can be compared."""
