@@ -62,7 +62,8 @@ def _explanation(prepared: PreparedTest, observed: Observed, tolerance: float) -
     precision = None if own is None else own.precision
     as_rounded = None if precision is None else partial(prepared.rounded_reference, precision, Roughness())
     called = Reference(prepared.reference(), inputs.positional, inputs.keyword, worst, as_rounded)
-    off = _how_far(evidences[worst])
+    off = f"output {worst}: " if len(evidences) > 1 else ""
+    off += _how_far(evidences[worst])
     part = _wrong_part(prepared, called, evidences[worst], tolerance)
     if part is not None:
         inner = _in_part(part, tolerance, precision)
