@@ -39,7 +39,7 @@ from ttci.results import Comparison
 SEED = 20261128
 MOST_PAIRS = 40  # of processes: about a minute of a module of 5 ms on a quiet machine
 SAME = 0.02
-_SERIES, _SERIES_CHANGED = 20_000, 1_000
+_SERIES, _SERIES_CHANGED = 50_000, 1_000
 
 Noise = Callable[
     [Generator], float
@@ -84,16 +84,16 @@ def _said(generator: Generator, noise: Noise, change: float) -> tuple[Comparison
 
 
 def _print_generated() -> float:
-    """Print the table; the share of false calls over all noises."""
+    """Print the table; the share of false calls of the noise that has most."""
     print(f"generated, seed {SEED}: {MOST_PAIRS} pairs of processes at most, same within {SAME:.0%}")
     print(f"{'noise of a pair':24}{'unchanged: false in 1,000':>27}{'same, of 100':>14}", end="")
     print(f"{'+5%: slower':>14}{'after':>7}{'+2%: slower':>14}{'+1%: same':>12}")
-    calls = 0
+    most = 0
     for row, (name, noise) in enumerate(NOISES.items()):
         generator = np.random.default_rng([SEED, row])
         unchanged = [_said(generator, noise, 0.0)[0] for _ in range(_SERIES)]
         false = sum(word in (Comparison.SLOWER, Comparison.FASTER) for word in unchanged)
-        calls += false
+        most = max(most, false)
         five, two, one = (
             [_said(generator, noise, change) for _ in range(_SERIES_CHANGED)] for change in (0.05, 0.02, 0.01)
         )
@@ -106,7 +106,7 @@ def _print_generated() -> float:
             f"{_percent([word for word, _ in one], Comparison.SAME):12.1f}",
             flush=True,
         )
-    return calls / (_SERIES * len(NOISES))
+    return most / _SERIES
 
 
 def _percent(words: list[Comparison], word: Comparison) -> float:
@@ -139,7 +139,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each")
     options = parser.parse_args()
     share = _print_generated()
-    print(f"false calls: {1000 * share:.2f} in 1,000 (bound {1000 * MOST_FALSE_CALLS:g})")
+    print(
+        f"false calls: {1000 * share:.2f} in 1,000 at most (bound {1000 * MOST_FALSE_CALLS:g} for each noise)"
+    )
     _print_real(options.runs, options.seconds)
     return int(share > MOST_FALSE_CALLS)
 

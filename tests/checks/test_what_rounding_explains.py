@@ -212,7 +212,7 @@ def test_where_the_reference_refuses_rounding_a_zero_token_still_fails() -> None
         return x.sin()
 
     assert judged(Calls(torch.sin), refuses).outcome is Outcome.PASSED
-    assert judged(Calls(changed(zero_last_token)), refuses).message.startswith("row (0, 511)")
+    assert "\nrow (0, 511) is off by " in judged(Calls(changed(zero_last_token)), refuses).message
 
 
 # Integers

@@ -9,8 +9,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.random import Generator
+from scipy.stats import t as student_t
 
-from ttci.compare.intervals import FEWEST_PAIRS, Interval, exact, interval_of, is_look, pairs_needed
+from ttci.compare.intervals import (
+    FEWEST_PAIRS,
+    MOST_FALSE_CALLS,
+    Interval,
+    exact,
+    interval_of,
+    is_look,
+    pairs_needed,
+)
 from ttci.results import Comparison
 
 SAME, MOST_PAIRS = 0.02, 30
@@ -45,6 +54,20 @@ def test_processes_of_two_speeds_are_not_taken_for_a_change() -> None:
     assert sum(word in (Comparison.SLOWER, Comparison.FASTER) for word in words) <= 5
 
 
+def test_the_looks_together_spend_less_than_all_false_calls() -> None:
+    looks = [pairs for pairs in range(1, 10_000) if is_look(pairs)]
+    spent = []
+    for pairs in looks:
+        drawn = np.resize([0.01, -0.01], pairs)
+        interval = interval_of(list(drawn))
+        assert interval.high is not None
+        standard_error = float(np.std(drawn, ddof=1)) / math.sqrt(pairs)
+        quantile = (math.log(interval.high) - float(np.mean(drawn))) / standard_error
+        spent.append(2 * float(student_t.sf(quantile, pairs - 1)))
+    assert 0.5 * MOST_FALSE_CALLS < sum(spent) < 0.7 * MOST_FALSE_CALLS
+    assert max(spent) == spent[0] < 0.25 * MOST_FALSE_CALLS
+
+
 def test_five_percent_in_one_percent_noise_is_found_and_none_of_it_is_the_same() -> None:
     generator = np.random.default_rng(20261128)
     words = [said(generator, lambda of: of.normal(math.log(1.05), 0.01)) for _ in range(500)]
@@ -57,7 +80,7 @@ def test_looks_become_rarer_and_the_last_one_spends_what_the_next_would_have() -
     looks = [pairs for pairs in range(1, 40) if is_look(pairs)]
     assert looks[0] == FEWEST_PAIRS
     assert all(later - look >= 2 for look, later in itertools.pairwise(looks))
-    logarithms = [0.01, 0.02, 0.03, 0.02, 0.01, 0.02, 0.03]
+    logarithms = [0.01, 0.02, 0.03, 0.02, 0.01, 0.02, 0.03, 0.02]
     between = interval_of(logarithms), interval_of(logarithms, is_last=True)
     assert between[1].low is not None
     assert between[0].low is not None

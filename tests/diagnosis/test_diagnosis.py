@@ -42,6 +42,8 @@ def test_a_mistake_is_told(wrong: WrongModule) -> None:
     assert result.outcome is Outcome.FAILED
     assert wrong.told is not None
     assert re.search(wrong.told, result.message), result.message
+    brief = result.message.splitlines()[0]
+    assert re.search(r"right once|wrong|what the reference gives|its values are", brief), brief
 
 
 @pytest.mark.parametrize("wrong", IMPRECISE, ids=lambda wrong: wrong.name)

@@ -47,6 +47,31 @@ class Changed(nn.Module):
         return changed
 
 
+class SoftmaxOverQueries(nn.Module):
+    """Causal attention that normalizes each key's weights."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.inner = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        plain = F.scaled_dot_product_attention
+        F.scaled_dot_product_attention = self.attend
+        try:
+            attended: Tensor = self.inner(x)
+        finally:
+            F.scaled_dot_product_attention = plain
+        return attended
+
+    @staticmethod
+    def attend(query: Tensor, key: Tensor, value: Tensor, **_: Any) -> Tensor:
+        groups = query.shape[-3] // key.shape[-3]
+        key, value = (heads.repeat_interleave(groups, -3) for heads in (key, value))
+        scores = query @ key.mT / query.shape[-1] ** 0.5
+        ahead = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+        return scores.masked_fill(ahead, float("-inf")).softmax(-2) @ value
+
+
 class Layer(nn.Module):
     """A residual around a norm and a gated network, with biases."""
 
@@ -305,6 +330,12 @@ WRONG = [
     ),
     WrongModule(
         "causal mask unwanted", bert, doing(lambda m: setattr(m, "causal", True)), r"with a causal mask"
+    ),
+    WrongModule(
+        "softmax over queries",
+        llama,
+        SoftmaxOverQueries,
+        r"with the softmax over queries instead of keys",
     ),
     WrongModule(
         "rotary missing",

@@ -45,12 +45,14 @@ def test_an_operation_more_is_told_exactly(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(MODEL.replace("CALL", "ttnn.multiply(x, 2.0)"))
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "one operation")):
         subprocess.run([*GIT, *arguments], cwd=tmp_path, check=True)
-    (tmp_path / "model.py").write_text(MODEL.replace("CALL", "ttnn.multiply(ttnn.multiply(x, 4.0), 0.5)"))
+    (tmp_path / "model.py").write_text(MODEL.replace("CALL", "ttnn.add(ttnn.multiply(x, 1.0), x)"))
     command = [sys.executable, "-m", "ttci", "compare", "HEAD", "--seconds", "5", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     figures = {figure["name"]: figure for figure in json.loads(done.stdout)["figures"]}
     operations = figures["operations"]
     assert (operations["base"], operations["head"], operations["comparison"]) == (1, 2, "slower")
+    programs = figures["programs"]
+    assert (programs["base"], programs["head"], programs["comparison"]) == (1, 2, "slower")
     assert figures["dram_moved_mb"]["comparison"] == figures["limit_ms"]["comparison"] == "same"
     assert figures["dram_mb"]["comparison"] == "slower"  # what lies between them, at the peak

@@ -129,6 +129,17 @@ def test_operations_are_those_that_a_forward_pass_calls() -> None:
     assert {name: found[name]["operations"] for name in by_hand} == by_hand
 
 
+def test_programs_are_those_that_differ_whatever_has_run_before() -> None:
+    found = limits("n150")
+    by_hand = {
+        "rms_norm": 1,
+        "swiglu_prefill": 3,  # gate and up are of one shape
+        "attention_prefill": 7,
+        "block_prefill": 3 + 7 + 1 + 1,  # both norms are one, and both sums
+    }
+    assert {name: found[name]["programs"] for name in by_hand} == by_hand
+
+
 @pytest.mark.parametrize("test", BY_HAND_ON_N300)
 def test_the_chips_of_a_board_share_what_a_module_splits(test: str) -> None:
     dram_bytes, multiply_adds = BY_HAND_ON_N300[test]

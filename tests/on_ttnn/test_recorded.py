@@ -16,6 +16,8 @@ from ttci.devices.ttnn.recorded import RecordedOperations
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ttci.artifacts.operations_file import TensorFacts
+
 
 @pytest.fixture
 def recorder(n150: Any) -> RecordedOperations:
@@ -82,3 +84,81 @@ def test_a_board_that_computes_something_else_is_found_out(
     wrong, right = recorder.operations
     assert list(errors(wrong)) == pytest.approx([1.0, 1.0])
     assert errors(right) == (0, 0)
+
+
+def rows(recorder: RecordedOperations) -> list[tuple[str, TensorFacts, float | None]]:
+    """Name, what it gave, and the error so far."""
+    found = []
+    for operation in recorder.operations:
+        (output,) = operation.outputs
+        assert operation.so_far is not None, operation
+        assert operation.place == "model.py:1"
+        found.append((operation.name, output, operation.so_far.relative))
+    return found
+
+
+def test_what_is_called_on_a_tensor_has_a_row_as_it_is_written(
+    n150: Any, x: Tensor, recorder: RecordedOperations
+) -> None:
+    ttnn = n150.ttnn
+    with recorder.recording():
+        given = n150.put(x + 1e-3)
+        recorder.list_from_here()
+        product = (given + given) * 0.5
+        part = product.reshape([1, 1, 128, 64])[:, :, :32, :]
+        host = part.cpu().to(ttnn.ROW_MAJOR_LAYOUT)
+        value = host.to_torch()
+        ttnn.relu(n150.put(value))
+    found = rows(recorder)
+    names = ["ttnn.add as +", "ttnn.multiply as *", "Tensor.reshape", "ttnn.Tensor.__getitem__ as []"]
+    names += ["Tensor.cpu", "Tensor.to", "Tensor.to_torch", "ttnn.from_torch", "ttnn.relu"]
+    assert [name for name, _, _ in found] == names
+    shapes = [facts.shape for _, facts, _ in found]
+    assert shapes == [(1, 2, 64, 64)] * 2 + [(1, 1, 128, 64)] + [(1, 1, 32, 64)] * 6
+    assert [facts.memory for _, facts, _ in found[4:7]] == ["host", "host", "torch"]
+    # Nothing begins anew, also not where the host has had the numbers.
+    assert all(so_far is not None and 1e-4 < so_far < 6e-3 for _, _, so_far in found)
+    for operation in recorder.operations[2:6]:
+        assert errors(operation)[0] == 0
+        assert operation.made_from == (operation.number - 1,)
+
+
+def test_a_method_that_gives_other_numbers_is_found_out(
+    n150: Any, x: Tensor, recorder: RecordedOperations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = n150.ttnn.Tensor.reshape
+
+    def spoiled(tensor: Any, shape: Any) -> Any:
+        output = plain(tensor, shape)
+        (value,) = n150.numbers.of(output, "a test")
+        n150.numbers.store(output, [value.flip(-1)])
+        return output
+
+    monkeypatch.setattr(n150.ttnn.Tensor, "reshape", spoiled)
+    with recorder.recording():
+        given = n150.put(x)
+        recorder.list_from_here()
+        given.reshape([1, 1, 128, 64])
+    (operation,) = recorder.operations
+    own, so_far = errors(operation)
+    assert own is not None
+    assert own > 0.5
+    assert so_far == own
+
+
+def test_numbers_that_the_host_has_changed_begin_anew(
+    n150: Any, x: Tensor, recorder: RecordedOperations
+) -> None:
+    ttnn = n150.ttnn
+    with recorder.recording():
+        given = n150.put(x + 1e-3)
+        recorder.list_from_here()
+        value = ttnn.to_torch(given)
+        value.mul_(2)
+        n150.put(value)
+    read, put = recorder.operations
+    assert read.name == "ttnn.to_torch"
+    assert read.so_far is not None
+    assert read.so_far.relative
+    assert put.so_far is not None
+    assert put.so_far.relative == 0

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import PHONE, Page
+from tests.browser import DESKTOP, PHONE, Page
 from tests.pair_folders import latency, leave, missed, result_of, run_of, throughput
 from ttci.artifacts.plan_file import write_planned
 from ttci.report.collect import collect
@@ -445,6 +445,20 @@ def test_a_config_that_is_no_json_of_browsers_does_not_break_the_page(
     page.open(folder / "report.html")
     open_row(page)
     assert {"NaN", "a: 1, b: 2"} <= set(page.texts(".details dd"))
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_a_row_shows_the_whole_first_line_of_a_message(
+    page: Page, show: Callable[..., Path], size: tuple[int, int]
+) -> None:
+    why = "`norm` is the first wrong submodule, there what the reference gives without it"
+    first = f"correlation 0.92 (0.999 needed): {why}"
+    page.resize(*size)
+    message = f"{first}\nand more"
+    show(run_of("llama3@n150", result_of("llama3@n150", outcome=Outcome.FAILED, message=message)))
+    assert page.one(".result .excerpt").text == first
+    excerpt = "const shown = document.querySelector('.result .excerpt');"
+    assert page.run(f"{excerpt} return shown.scrollHeight <= shown.clientHeight")
 
 
 def test_a_pair_that_left_nothing_is_a_row_of_its_own(

@@ -203,3 +203,57 @@ def test_a_test_that_is_not_there_is_a_mistake(project: Project) -> None:
     done = project.ttci("debug", "m@half/rihgt")
     assert done.code == 2
     assert 'did you mean "m@half/right[correctness]"?' in done.output
+
+
+SLOW = """
+import time
+import torch
+from torch import nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+from ttci.testing import ModuleTest
+
+
+class Slow(nn.Module):
+    hidden_dim = 32
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, x):
+        for _ in range(20):
+            if type(_get_current_dispatch_mode()).__name__ == "RecordedTorchOperations":
+                time.sleep(self.seconds)  # as one that is recorded may take, and is not else
+            x = x + 0.05
+        return x
+
+
+class Model:
+    def get_module_tests(self):
+        only = {"input_shape": (1, 16, 32), "test_cases": ["correctness"], "reference": lambda x: x}
+        modules = {"slow": 0.4, "hangs": 1000.0, "quick": 0.0}
+        return [ModuleTest(name, module=Slow(seconds), **only) for name, seconds in modules.items()]
+"""
+
+
+def test_a_recording_has_its_own_time_and_no_failure_is_lost_with_it(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(SLOW, MANIFEST.replace('"bfloat16"', '"bfloat16"\ntest-timeout-seconds = 4'))
+    done = project.ttci("run", "--debug", "--", "-p", "no:randomly")
+    results = {result["test"]: result for result in project.run_json("reports/m@half/run.json")["results"]}
+    found = {name: (result["outcome"], result["state"]) for name, result in results.items()}
+    assert found == dict.fromkeys(("slow", "hangs", "quick"), ("failed", "judged"))
+    for result in results.values():
+        assert "the output's mean is shifted" in result["message"]
+
+    stopped = "the recording was stopped after 4 s, as long as a check may take"
+    assert f"every operation until {stopped}: " in results["slow"]["message"]
+    file, _ = debug_files(project.path / "reports/m@half/debug", "slow")
+    assert 3 <= len(read_debug_run(file).operations) < 20
+    assert "no table of operations: timed out after 4 s" in results["hangs"]["message"]
+    assert "every operation: " in results["quick"]["message"]
+    assert done.code == 4  # a process had to be ended
+    failures = {case.get("name"): case for case in project.junit("reports/m@half/junit.xml").iter("testcase")}
+    assert len(failures) == 3
+    assert all(list(case.iter("failure")) for case in failures.values())

@@ -104,7 +104,12 @@ def test_a_run_writes_the_map_and_the_page_of_its_report_holds_it(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project(MODEL, MANIFEST)
-    assert project.ttci("run").code == 1
+    done = project.ttci("run")
+    assert done.code == 1
+    brief = "right once it is divided by 0.6667"
+    (failure,) = project.junit("reports/m@cpu/junit.xml").iter("failure")
+    assert brief in str(failure.get("message")).splitlines()[0]
+    assert brief in done.output.partition("wrong[correctness] ___")[2].splitlines()[1]
     file = project.path / "reports" / "m@cpu" / "run.json"
     maps = {result.test: result.error_map for result in read_run(file).results}
     assert maps["right"] is None
@@ -120,3 +125,32 @@ def test_a_run_writes_the_map_and_the_page_of_its_report_holds_it(
         del entry["error_map"]
     file.write_text(json.dumps(older))
     assert {result.error_map for result in read_run(file).results} == {None}
+
+
+def test_the_first_line_says_how_far_it_is_off_and_why() -> None:
+    result = judged(Heads(wrong=2), Heads(), (1, TOKENS, HEADS * HEAD_DIM))
+    first, *rest = result.message.splitlines()
+    why = "only columns 16 to 23 (part 2 of 4, counted from 0) are wrong, all 0"
+    assert re.fullmatch(rf"correlation 0\.\d+ \(0\.999 needed\): {re.escape(why)}", first)
+    assert rest[0].startswith("correlation 0.")
+    assert rest[-1].startswith(f"{why}; the rest agrees with the reference")
+
+
+class Twice(nn.Module):
+    """Doubles its input; may change it, and give the wrong columns."""
+
+    def __init__(self, wrong: bool) -> None:
+        super().__init__()
+        self.wrong = wrong
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.roll(1, -1) if self.wrong else x.clone()
+        if self.wrong:
+            x += 1
+        return 2 * y
+
+
+def test_what_a_call_does_to_its_input_is_said_first() -> None:
+    first, second, *_ = judged(Twice(wrong=True), Twice(wrong=False), (1, TOKENS, 32)).message.splitlines()
+    assert first == "input 0 was changed in place; work on a copy"
+    assert second.endswith("(0.999 needed): right once the columns are rolled by -1")

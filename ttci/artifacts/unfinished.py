@@ -49,8 +49,8 @@ def unfinished_in(run: Run) -> list[str]:
 
 
 def is_any_running(run: Run) -> bool:
-    """Whether the run ended in the middle of a check."""
-    return any(result.is_running for result in run.results)
+    """Whether the run ended in the middle of a check, or while the operations of one were recorded."""
+    return any(result.is_running or _is_debugged(result) for result in run.results)
 
 
 def explain_end(run: Run, what: str, *, began: bool = False) -> Run:
@@ -58,11 +58,19 @@ def explain_end(run: Run, what: str, *, began: bool = False) -> Run:
 
     Where none was, it is said at the first unjudged check, or, where the process
     `began` with its checks and so died between two of them, at the one before: what
-    it left behind is to blame, and the next one has not had its turn.
+    it left behind is to blame, and the next one has not had its turn. One whose operations
+    were being recorded keeps what was found.
     """
+    if any(map(_is_debugged, run.results)):
+        kept = (each.without_operations(what) if _is_debugged(each) else each for each in run.results)
+        return run.model_copy(update={"results": tuple(kept)})
     at = _struck(run, began=began)
     results = tuple(result.lost(what) if result.id in at else result for result in run.results)
     return run.model_copy(update={"results": results})
+
+
+def _is_debugged(result: Result) -> bool:
+    return result.state is State.DEBUGGING
 
 
 def _struck(run: Run, *, began: bool) -> list[str]:

@@ -47,7 +47,7 @@ def check_correctness(
         exact: the device computes in float32, so allclose must hold too, and integers be equal.
         rounded: the references as rounding changes them; None where the device is exact.
     """
-    problems = [*_call_problems(observed)]  # first: they are the cause of what follows
+    problems = [*call_problems(observed)]  # first: they are the cause of what follows
     shape_problems = [*_shape_problems(observed, expected_shape)]
     if shape_problems:
         return Findings((*problems, *shape_problems))
@@ -81,7 +81,8 @@ def _shape_problems(observed: Observed, expected_shape: Shape | None) -> Iterato
             yield f"the reference gives shape {tuple(reference.shape)}, the module {tuple(output.shape)}"
 
 
-def _call_problems(observed: Observed) -> Iterator[str]:
+def call_problems(observed: Observed) -> Iterator[str]:
+    """What a call did beside its result: changed its input, or kept something for the next one."""
     for index, (before, after) in enumerate(zip(observed.inputs_before, observed.inputs_after, strict=True)):
         if not _same(before, after):
             yield f"input {index} was changed in place; work on a copy"

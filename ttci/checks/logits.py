@@ -37,7 +37,7 @@ def check_logits(observed: Observed, tolerance: float) -> Findings:
         measured("top1_accuracy", float(right[..., 0].double().mean()), statistic="mean"),
         measured("top5_accuracy", float(right.any(-1).double().mean()), statistic="mean"),
     )
-    problems = (*found.problems, *([_told(low, by_position, least)] if low else []))
+    problems = (*([_told(low, by_position, least)] if low else []), *found.problems)
     return Findings(problems, (*found.measurements, *figures), note=found.note)
 
 

@@ -14,6 +14,19 @@ class NotJudgedError(Exception):
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Why an output is wrong.
+
+    Attributes:
+        brief: how far it is off and why, on one line.
+        sentences: the same with its evidence.
+    """
+
+    brief: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Findings:
     """The problems of a check, each a sentence with its cause, and what it measured."""
 

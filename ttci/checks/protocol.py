@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ttci.catalog.checks import Capability, CheckFacts, check_class
-from ttci.checks.outcome import Findings, NotJudgedError, measured
+from ttci.checks.outcome import Explanation, Findings, NotJudgedError, measured
 from ttci.results import ErrorMap, Measurement
 
 if TYPE_CHECKING:
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from ttci.checks.memory import PeakMemory
     from ttci.checks.performance import Timing
 
-__all__ = ["Capability", "Check", "Findings", "Measurement", "NotJudgedError", "Subject", "measured"]
+__all__ = [
+    "Capability",
+    "Check",
+    "Explanation",
+    "Findings",
+    "Measurement",
+    "NotJudgedError",
+    "Subject",
+    "measured",
+]
 
 
 class DifferentiableModule(Protocol):
@@ -71,8 +80,11 @@ class Subject(Protocol):
     def observe(self) -> Observed:
         """Two forward passes on the device, with their inputs and the float32 references."""
 
-    def diagnosis(self, observed: Observed) -> tuple[str, ...]:
-        """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
+    def explanation(self, observed: Observed) -> Explanation | None:
+        """What explains a wrong output: the mistake, the first wrong submodule; None where nothing does."""
+
+    def kept(self, observed: Observed) -> str | None:
+        """Keep the tensors of a wrong output and say how to load them; None where that is not asked for."""
 
     def error_map(self, observed: Observed) -> ErrorMap | None:
         """Where the most wrong output is wrong; None where no output can be compared."""

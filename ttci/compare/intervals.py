@@ -6,9 +6,10 @@ Mytkowicz et al., Producing Wrong Data Without Doing Anything Obviously Wrong!, 
 gives one logarithm of head/base, and Student's t is taken of those. Whichever side begins is drawn at
 random: where nothing has changed, the two are exchangeable and the logarithms symmetric about 0.
 
-Looks are fixed by the number of pairs, and look k spends 1 / (k (k + 1)) of the error, which sums to 1
-however many there are: alpha spending (Lan and DeMets, Biometrika 70, 1983) with Boole's inequality in place
-of the joint distribution, so that nothing is asked of how the looks depend on each other.
+Looks are fixed by the number of pairs, and look k spends 2 / ((k + 1) (k + 2)) of the error, which sums to
+1 however many there are, and leaves more than half of it to looks after the first two, where small changes
+show: alpha spending (Lan and DeMets, Biometrika 70, 1983) with Boole's inequality in place of the joint
+distribution, so that nothing is asked of how the looks depend on each other.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from ttci.errors import MachineryError
 from ttci.results import Comparison
 
 MOST_FALSE_CALLS = 1e-3  # of figures that have not changed, both directions together
-# With fewer, processes that are fast or slow by chance would all differ alike too often: 2 / 4^6 < 1e-3.
-FEWEST_PAIRS = 6
+# With fewer, processes that are fast or slow by chance would all differ alike too often: 2 / 4^7 is an
+# eighth of 1e-3, where with 6 pairs it would be half of it.
+FEWEST_PAIRS = 7
+_SPENT_BY_LOOKS = 0.7  # of the false calls: the rest is for noise that is not Student's, as of two speeds
 _GROWTH = 1.25  # of the number of pairs from look to look
 _FEWEST_FOR_A_NOISE = 2
 
@@ -117,7 +120,7 @@ def _quantile(pairs: int, look: int) -> float:
     """Of Student's t, for what a look spends."""
     from scipy.special import stdtrit  # an extra, which figures without noise do not need
 
-    spent = MOST_FALSE_CALLS / (look * (look + 1))
+    spent = MOST_FALSE_CALLS * _SPENT_BY_LOOKS * 2 / ((look + 1) * (look + 2))
     return -float(stdtrit(pairs - 1, spent / 2))
 
 

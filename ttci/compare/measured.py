@@ -190,6 +190,7 @@ def _counts(limit: Message) -> dict[str, tuple[str, str, float]]:
         "limit_ms": ("ms", limit.get("latency_ms")),
         "dram_moved_mb": ("MB", limit["dram_bytes"] / 1e6 if "dram_bytes" in limit else None),
         "operations": ("1", limit.get("operations")),
+        "programs": ("1", limit.get("programs")),
     }
     return {
         name: (unit, "lower", float(value)) for name, (unit, value) in counts.items() if value is not None

@@ -91,11 +91,13 @@ class Diagnosis:
 
     Attributes:
         text: a sentence without its full stop.
+        brief: the same in a few words, for a line that is cut where it is long.
         error: what is left of the error once it is repaired.
         is_whole: whether nothing is left to explain: not only where it is wrong, but what is there.
     """
 
     text: str
+    brief: str
     error: float
     is_whole: bool = True
 

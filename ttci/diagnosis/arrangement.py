@@ -27,7 +27,7 @@ def rearranged(evidence: Evidence) -> Diagnosis | None:
         after = evidence.confirmed(repaired)
         if after is not None:
             whole = f"the output agrees with the reference once {text} {evidence.then(after)}"
-            return Diagnosis(whole, after.error)
+            return Diagnosis(whole, f"right once {text}", after.error)
     return _moved_along(evidence)
 
 
@@ -124,12 +124,12 @@ def _moved_along(evidence: Evidence) -> Diagnosis | None:
         if after is not None:
             where = noun(dimension, y.ndim)
             first = named_range(max(0, -by), 1, dimension, y.ndim)
+            moved = f"once its {where} are moved by {abs(by)} {'forward' if by > 0 else 'back'}"
             text = (
-                f"the output agrees with the reference once its {where} are moved by {-by if by < 0 else by} "
-                f"{'forward' if by > 0 else 'back'}: {first} holds what belongs at {max(0, by)}, and so on, "
-                f"all but the {'last' if by > 0 else 'first'} {evidence.then(after)}"
+                f"the output agrees with the reference {moved}: {first} holds what belongs at "
+                f"{max(0, by)}, and so on, all but the {'last' if by > 0 else 'first'} {evidence.then(after)}"
             )
-            return Diagnosis(text, after.error)
+            return Diagnosis(text, f"right {moved}", after.error)
     return None
 
 

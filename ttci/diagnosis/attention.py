@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -71,12 +72,27 @@ def _attention(call: Call, names: Names) -> Iterator[Mistake]:
             value=lambda given: tiled(given["value"]),
             enable_gqa=False,
         )
+    yield Mistake(f"with the softmax over queries instead of keys{place}", {call.index: _over_queries})
     if key.shape[-2] % _TILE and mask is None and not is_causal:
         yield mistake(
             f"with the keys padded to whole tiles of {_TILE}{place}",
             key=lambda given: _padded(given["key"]),
             value=lambda given: _padded(given["value"]),
         )
+
+
+def _over_queries(_: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Attention of queries [.., S, D] to keys and values [.., L, D], each key's weights adding up to 1."""
+    given = {**dict(zip(_ATTENTION, args, strict=False)), **kwargs}
+    query, key, value = (given[name] for name in _ATTENTION[:3])
+    if given.get("enable_gqa"):
+        groups = query.shape[-3] // key.shape[-3]
+        key, value = (heads.repeat_interleave(groups, -3) for heads in (key, value))
+    scores = query @ key.mT * (given.get("scale") or query.shape[-1] ** -0.5)
+    mask = torch.ones_like(scores).bool().tril() if given.get("is_causal") else given.get("attn_mask")
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
+    return scores.softmax(-2) @ value
 
 
 def _tiled(times: int, heads: Tensor) -> Tensor:

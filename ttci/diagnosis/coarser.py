@@ -46,7 +46,7 @@ def _of_output(evidence: Evidence, own: str) -> Diagnosis | None:
                 f"makes as large an error (correlation {shown(by_type.correlation)}, the output's "
                 f"{shown(evidence.before.correlation)})"
             )
-            return Diagnosis(text, 0.0)
+            return Diagnosis(text, f"its values are all of {name}, coarser than {own}", 0.0)
     return None
 
 
@@ -59,11 +59,8 @@ def _of_weights(
         reference = rounded(Precision(dtype, name))
         after = None if reference is None else evidence.confirmed(evidence.output, reference)
         if after is not None:
-            text = (
-                f"the output is what the reference gives with weights of {name}, coarser than {own} "
-                f"{evidence.then(after)}"
-            )
-            return Diagnosis(text, after.error)
+            brief = f"what the reference gives with weights of {name}, coarser than {own}"
+            return Diagnosis(f"the output is {brief} {evidence.then(after)}", brief, after.error)
     return None
 
 

@@ -52,6 +52,11 @@ class WrongPart:
     of_output: Agreement
 
     @property
+    def brief(self) -> str:
+        """Which it is, in a few words."""
+        return f"`{self.call.name}` is the first wrong submodule"
+
+    @property
     def text(self) -> str:
         """A sentence without its full stop."""
         given, output = shown(self.of_input.correlation), shown(self.of_output.correlation)

@@ -77,7 +77,8 @@ def wrong_in_one_place(evidence: Evidence) -> Diagnosis | None:
     if not is_wrong or not evidence.bound.holds(rest):
         return None
     held = _what_is_there(evidence, region)
-    return Diagnosis(_text(evidence, region, place, held, rest), rest.error, is_whole=bool(held))
+    brief = f"only {place} {'is' if region.is_one else 'are'} wrong{held}"
+    return Diagnosis(_text(brief, evidence, rest), brief, rest.error, is_whole=bool(held))
 
 
 def _region(error: Tensor, bound: float) -> _Region | None:
@@ -116,12 +117,11 @@ def _any(wrong: Tensor, dimensions: list[int]) -> Tensor:
     return wrong.int().amax(dimensions).bool() if dimensions else wrong
 
 
-def _text(evidence: Evidence, region: _Region, place: str, held: str, rest: Agreement) -> str:
-    are = "is" if region.is_one else "are"
+def _text(brief: str, evidence: Evidence, rest: Agreement) -> str:
     whole = evidence.before.correlation
     before = f", {shown(whole)} with them" if math.isfinite(whole) else ""
     return (
-        f"only {place} {are} wrong{held}; the rest agrees with the reference "
+        f"{brief}; the rest agrees with the reference "
         f"(correlation {shown(rest.correlation)} without them{before})"
     )
 

@@ -21,8 +21,9 @@ def scaled_or_shifted(evidence: Evidence) -> Diagnosis | None:
             continue
         after = evidence.confirmed((y - shift) / scale)
         if after is not None:
-            text = f"the output agrees with the reference once it is {_repair(scale, shift)} "
-            return Diagnosis(text + evidence.then(after), after.error)
+            repaired = f"once it is {_repair(scale, shift)}"
+            text = f"the output agrees with the reference {repaired} {evidence.then(after)}"
+            return Diagnosis(text, f"right {repaired}", after.error)
     return None
 
 

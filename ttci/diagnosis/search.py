@@ -187,5 +187,5 @@ def _told(found: list[_Explanation]) -> Diagnosis | None:
     best = min(found, key=lambda one: one.error)
     as_well = [one for one in found if one.error <= _AS_WELL * best.error + 1e-6]
     texts = list(dict.fromkeys(one.text for one in as_well))[:_MOST_NAMED]
-    text = f"the output is what the reference gives {', or '.join(texts)} {as_well[0].correlation_then}"
-    return Diagnosis(text, best.error)
+    brief = f"what the reference gives {', or '.join(texts)}"
+    return Diagnosis(f"the output is {brief} {as_well[0].correlation_then}", brief, best.error)

@@ -28,6 +28,8 @@ class Limit(BaseModel):
         dram_bytes: that a chip must read from and write to its DRAM.
         multiply_adds: of a chip, by the math fidelity in use.
         operations: of ttnn, that a chip runs in a forward pass. Launching them is not in the limit.
+        programs: that are made for them: one for all operations that differ in nothing but their tensors'
+            numbers and addresses. Each is compiled and kept on the board.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -38,6 +40,7 @@ class Limit(BaseModel):
     dram_bytes: int
     multiply_adds: dict[str, int]
     operations: int | None = None
+    programs: int | None = None
 
     @property
     def intensity(self) -> float:
@@ -46,7 +49,11 @@ class Limit(BaseModel):
 
 
 def limit_of(
-    board: str, dram_bytes: int, multiply_adds: Mapping[str, int], operations: int | None = None
+    board: str,
+    dram_bytes: int,
+    multiply_adds: Mapping[str, int],
+    operations: int | None = None,
+    programs: int | None = None,
 ) -> Limit | None:
     """The limit of what a chip of `board` must move and multiply; None where that is nothing."""
     roof = ROOFS[board]
@@ -60,6 +67,7 @@ def limit_of(
         dram_bytes=dram_bytes,
         multiply_adds=dict(multiply_adds),
         operations=operations,
+        programs=programs,
     )
 
 

@@ -95,6 +95,12 @@ class Result(_Record):
         }
         return self.model_copy(update=update)
 
+    def without_operations(self, why: str) -> Result:
+        """This check, judged, as one of which there is no table of operations."""
+        said = f"no table of operations: {why}"
+        update = {"message": encodable("\n".join(filter(None, [self.message, said]))), "state": State.JUDGED}
+        return self.model_copy(update=update)
+
 
 class Run(_Record):
     """run.json: everything one pair's run found."""

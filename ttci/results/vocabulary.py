@@ -35,6 +35,7 @@ class State(_Word):
     WAITING = "waiting"  # it had not begun
     RUNNING = "running"
     LOST = "lost"  # it took its process along: a crash, a hang
+    DEBUGGING = "debugging"  # it was judged, and its operations were being recorded
     JUDGED = "judged"
 
 

@@ -28,6 +28,9 @@ from ttci.runner.settings import DEFAULT, RunnerSettings
 
 __all__ = ["PairFolder", "judge_alone", "rerun", "run_pair"]
 
+_DEBUG_OPTION = "--test-debug"
+_TIMES_WITH_DEBUG = 2  # as long as it has without: a recording is no part of its check's time
+
 
 def run_pair(
     manifest: Manifest,
@@ -161,6 +164,8 @@ def _processes(
     """The processes of a pair, which has its board as long as this lasts."""
     device = manifest.devices[pair.device]
     with _board_held(device, pair, timeout_s, _printer(log)) as held:
+        if any(argument.startswith(_DEBUG_OPTION) for argument in pytest_args):
+            timeout_s *= _TIMES_WITH_DEBUG
         deadline = time.monotonic() + timeout_s
         told = held | {LOG_VARIABLE: log.name, ENDED_VARIABLE: str(Path(log.name).parent)}
         yield PairProcesses(manifest, pair, pytest_args, log, deadline, timeout_s, told, earlier, settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ from ttci.testing.shaped import dense
 CHECK = "correctness"
 
 
+class StoppedError(Exception):
+    """The recording has taken as long as it may; str() says so."""
+
+
 @dataclass(frozen=True)
 class Debugging:
     """What is to be written down.
@@ -34,10 +39,14 @@ class Debugging:
     Attributes:
         folder: where to.
         passed_too: whether also of checks that have passed.
+        limit_s: how long it may take, beside what its check took; None of no limit.
+        begins: called with what the check has found, when the recording begins.
     """
 
     folder: Path
     passed_too: bool = False
+    limit_s: float | None = None
+    begins: Callable[[Result], object] = lambda _: None
 
     def said_of(self, result: Result, prepared: PreparedTest) -> str:
         """Record one call and write it; where it is, and what it shows. Empty where it was not asked for."""
@@ -46,24 +55,50 @@ class Debugging:
             return ""
         if not isinstance(prepared.device, RecordsOperations):
             return f"no table of operations: {prepared.device.name} cannot record them"
-        run = _debugged(result, prepared)
+        self.begins(result)
+        places = _Places(self.limit_s)
+        run = _debugged(result, prepared, places.of_caller)
         file, page = debug_files(self.folder, result.test)
         try:
             write_debug_run(file, run)
             write_operations_page(page, run)
         except OSError as error:
             return f"no table of operations: {describe(error)}"
-        return "\n".join([f"every operation: {page}", *(f"  {said}" for said in run.findings)])
+        until = f" until {places.stopped}" if places.stopped else ""
+        return "\n".join([f"every operation{until}: {page}", *(f"  {said}" for said in run.findings)])
 
 
-def _debugged(result: Result, prepared: PreparedTest) -> DebugRun:
-    references, values = _reference_with_values(prepared)
+class _Places:
+    """Tells an operation's place, as long as there is time: each operation asks for its own.
+
+    Attributes:
+        stopped: that there was no more time; empty as long as there is.
+    """
+
+    def __init__(self, limit_s: float | None) -> None:
+        self._limit_s, self._begin = limit_s, time.monotonic()
+        self.stopped = ""
+
+    def of_caller(self) -> str | None:
+        """``file:line`` of who calls the operation that runs.
+
+        Raises:
+            StoppedError: the time is up.
+        """
+        if self._limit_s is not None and time.monotonic() - self._begin > self._limit_s:
+            self.stopped = f"the recording was stopped after {self._limit_s:g} s, as long as a check may take"
+            raise StoppedError(self.stopped)
+        return operation_place()
+
+
+def _debugged(result: Result, prepared: PreparedTest, place: Callable[[], str | None]) -> DebugRun:
+    references, values = _reference_with_values(prepared, place)
     prepared.release()  # so that weights are made anew, and followed from the host's on
     output: Any = ()
     in_float32: list[Tensor] = []
     raised = None
     device: Any = prepared.device
-    with device.recorded(Context(operation_place, values.name_of)) as recording:
+    with device.recorded(Context(place, values.name_of)) as recording:
         try:
             output = _one_call(prepared, recording)
             in_float32 = recording.in_float32(output)
@@ -84,9 +119,11 @@ def _one_call(prepared: PreparedTest, recording: Recording) -> Any:
     return output
 
 
-def _reference_with_values(prepared: PreparedTest) -> tuple[list[Tensor], ReferenceValues]:
+def _reference_with_values(
+    prepared: PreparedTest, place: Callable[[], str | None]
+) -> tuple[list[Tensor], ReferenceValues]:
     """The expected outputs, and what the reference computes on its way to them."""
-    values = ReferenceValues(operation_place)
+    values = ReferenceValues(place)
     inputs = prepared.inputs.map(torch.clone)
     for name, tensor in prepared.inputs.named_tensors.items():
         values.add(name, tensor)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ttci.checks.correctness import Observed
 from ttci.checks.number_types import Precision
+from ttci.checks.outcome import Explanation
 from ttci.checks.rounding import Roughness
-from ttci.diagnosis.agreement import Bound, Evidence
+from ttci.diagnosis.agreement import Bound, Diagnosis, Evidence, shown
 from ttci.diagnosis.diagnose import bound_of, diagnosed
 from ttci.diagnosis.differences import worst_output
 from ttci.diagnosis.error_map import OF_A_RESULT, error_map
@@ -25,18 +26,18 @@ from ttci.testing.prepared import PreparedTest
 _EXACT, _ROUNDED = 1e-3, 2e-2  # relative error of a submodule's output, whose own rounding is not measured
 
 
-def diagnosis_of(prepared: PreparedTest, observed: Observed, tolerance: float) -> tuple[str, ...]:
+def explanation_of(prepared: PreparedTest, observed: Observed, tolerance: float) -> Explanation | None:
     """The mistake that explains the worst output, and the first wrong submodule, in a sentence each.
 
-    Nothing where nothing is confirmed.
+    None where nothing is confirmed.
 
     Whatever goes wrong meanwhile is written to the log: it must not hide the failure.
     """
     try:
-        return _diagnosis(prepared, observed, tolerance)
+        return _explanation(prepared, observed, tolerance)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's reference may raise anything
         add_to_log(f'test "{prepared.test.name}": no diagnosis: {describe(error)}')
-        return ()
+        return None
 
 
 def error_map_of(prepared: PreparedTest, observed: Observed) -> ErrorMap | None:
@@ -52,27 +53,44 @@ def error_map_of(prepared: PreparedTest, observed: Observed) -> ErrorMap | None:
         return None
 
 
-def _diagnosis(prepared: PreparedTest, observed: Observed, tolerance: float) -> tuple[str, ...]:
+def _explanation(prepared: PreparedTest, observed: Observed, tolerance: float) -> Explanation | None:
     evidences = _evidences(prepared, observed, tolerance)
     if not evidences:
-        return ()
+        return None
     worst = max(range(len(evidences)), key=lambda index: _times_bound(evidences[index]))
     inputs, own = prepared.inputs, prepared.rounded_references
     precision = None if own is None else own.precision
     as_rounded = None if precision is None else partial(prepared.rounded_reference, precision, Roughness())
     called = Reference(prepared.reference(), inputs.positional, inputs.keyword, worst, as_rounded)
+    off = f"output {worst}: " if len(evidences) > 1 else ""
+    off += _how_far(evidences[worst])
     part = _wrong_part(prepared, called, evidences[worst], tolerance)
     if part is not None:
         inner = _in_part(part, tolerance, precision)
         if inner is not None:
-            return part.text, f"there, {inner}"
+            sentences = (part.text, f"there, {inner.text}")
+            return Explanation(f"{off}{part.brief}, there {inner.brief}", sentences)
 
     def as_precise(precision: Precision) -> Tensor | None:
         outputs = prepared.rounded_reference(precision, Roughness())
         return None if outputs is None else outputs[worst]
 
     found = diagnosed(evidences[worst], called, list(inputs.named_tensors), precision, as_precise)
-    return (*([found.text] if found else []), *([part.text] if part else []))
+    explained = [one for one in (found, part) if one is not None]
+    if not explained:
+        return None
+    brief = "; ".join(one.brief for one in explained)
+    return Explanation(f"{off}{brief}", tuple(one.text for one in explained))
+
+
+def _how_far(evidence: Evidence) -> str:
+    """For the begin of a line: the correlation, and where that is as it must be, how far off it is still."""
+    before, least = evidence.before, evidence.bound.correlation
+    if not math.isfinite(before.correlation):
+        return ""  # what is not finite, or of another shape, is told by what explains it
+    if before.correlation < least:
+        return f"correlation {shown(before.correlation)} ({least:g} needed): "
+    return f"correlation {shown(before.correlation)}, yet off by {before.error:.2g} standard deviations: "
 
 
 def _evidences(prepared: PreparedTest, observed: Observed, tolerance: float) -> list[Evidence]:
@@ -121,19 +139,18 @@ def _wrong_part(
         return None
 
 
-def _in_part(part: WrongPart, tolerance: float, precision: Precision | None) -> str | None:
+def _in_part(part: WrongPart, tolerance: float, precision: Precision | None) -> Diagnosis | None:
     """The mistake that explains the part's own output."""
     call = part.call
     bound = Bound(1 - tolerance, _EXACT if precision is None else _ROUNDED)
     evidence = Evidence(part.output, call.outputs[0], bound)
-    found = diagnosed(
+    return diagnosed(
         evidence,
         Reference(part.module, call.args, call.kwargs),
         [f"input {index}" for index in range(len(call.inputs))],
         precision,
         lambda _: None,
     )
-    return None if found is None else found.text
 
 
 def _rounded(prepared: PreparedTest) -> Sequence[Tensor | None]:

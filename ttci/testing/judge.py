@@ -19,7 +19,7 @@ from ttci.errors import describe, encodable, text_of
 from ttci.manifest import Identity
 from ttci.results import Config, Limit, Measurement, Outcome, Result, Verdict, encodable_in
 from ttci.runner.handshake import add_to_log
-from ttci.testing.debug import Debugging
+from ttci.testing.debug import Debugging, StoppedError
 from ttci.testing.input_trial import origin_of_input
 from ttci.testing.places import Place, place_text, user_frames
 from ttci.testing.prepared import PreparedTest
@@ -65,9 +65,11 @@ def _debugged(case: Case, debugging: Debugging, result: Result) -> Result:
     try:
         with case.model_code():
             said = debugging.said_of(result, case.prepared)
+    except StoppedError as error:
+        return result.without_operations(text_of(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's module may raise anything
         add_to_log(f"{case.identity}: no table of operations: {traceback.format_exc()}")
-        said = f"no table of operations: {describe(error)}"
+        return result.without_operations(describe(error))
     return result.model_copy(update={"message": encodable("\n".join(filter(None, [result.message, said])))})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ttci.errors import ExitCode
 from ttci.results import Outcome, Result, exit_code
@@ -50,6 +50,12 @@ class TestResults:
 def line_of(result: Result) -> tuple[str, str, str, str]:
     """A result as a row: test, check, outcome, what was measured with its verdict."""
     return result.test, result.check, str(result.outcome), describe_figures(result)
+
+
+def verdict_counts(results: Iterable[Result]) -> str:
+    """How many measurements have which verdict."""
+    counts = Counter(str(m.verdict) for result in results for m in result.measurements)
+    return "targets: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
 
 
 def _indented(text: str) -> str:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ttci.checks.correctness import Observed
 from ttci.checks.judged_output import RoundedReferences
 from ttci.checks.memory import PeakMemory
+from ttci.checks.outcome import Explanation
 from ttci.checks.performance import Timing, measure
 from ttci.modules.teacher_forcing import prompt_of
 from ttci.results import ErrorMap
 from ttci.testing.config import Shape
-from ttci.testing.diagnosis import diagnosis_of, error_map_of
+from ttci.testing.diagnosis import error_map_of, explanation_of
 from ttci.testing.gradient_problem import GradientProblem
-from ttci.testing.kept_tensors import keep
+from ttci.testing.kept_tensors import keep, of_language_model, of_module
 from ttci.testing.prepared import PreparedTest
 
 Timer = Callable[[Callable[[], object]], Timing]
@@ -73,13 +76,23 @@ class TestSubject:
         """Two forward passes on the device, with their inputs and the float32 references."""
         return self.prepared.observe()
 
-    def diagnosis(self, observed: Observed) -> tuple[str, ...]:
-        """What explains a wrong output, in sentences: the mistake, the first wrong submodule."""
-        found = diagnosis_of(self.prepared, observed, self.tolerance)
+    def explanation(self, observed: Observed) -> Explanation | None:
+        """What explains a wrong output: the mistake, the first wrong submodule; None where nothing does."""
+        return explanation_of(self.prepared, observed, self.tolerance)
+
+    def kept(self, observed: Observed) -> str | None:
+        """Keep the tensors of a wrong output and say how to load them; None where that is not asked for."""
         if self.keep_in is None:
-            return found
-        inputs = self.prepared.inputs.named_tensors
-        return (*found, keep(self.keep_in, self.prepared.test.name, inputs, observed))
+            return None
+        inputs = self.prepared.inputs
+        shapes = [[tensor.shape for tensor in each] for each in (observed.outputs, observed.references)]
+        if self.is_language_model and shapes[0] == shapes[1]:
+            tokens: Tensor = inputs.positional[0]
+            prompt = prompt_of(tokens.shape[1], self.prepared.prompt_tokens)
+            kept = of_language_model(tokens, prompt, observed)
+        else:
+            kept = of_module(inputs.named_tensors, observed)
+        return keep(self.keep_in, self.prepared.test.name, kept)
 
     def error_map(self, observed: Observed) -> ErrorMap | None:
         """Where the most wrong output is wrong; None where no output can be compared."""

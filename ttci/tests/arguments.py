@@ -63,7 +63,8 @@ def left_of_failures(config: pytest.Config) -> dict[str, Any]:
     """
     folder: Path | None = config.getoption("--test-debug")
     passed_too: bool = config.getoption("--ttci-debug-passed")
-    debugging = None if folder is None else Debugging(folder, passed_too=passed_too)
+    limit_s: float | None = config.getoption("--test-timeout")
+    debugging = None if folder is None else Debugging(folder, passed_too=passed_too, limit_s=limit_s)
     return {"keep_in": _tensors_folder(config), "debugging": debugging}
 
 

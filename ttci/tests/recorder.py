@@ -21,6 +21,7 @@ from ttci.results import (
     Outcome,
     Result,
     Run,
+    State,
     encodable_in,
     read_run,
     write_run,
@@ -98,6 +99,11 @@ class Recorder:
         """This one is running from now on."""
         if identity in self._entries:
             self._note(identity, running(identity))
+
+    def keep_before_debugging(self, result: Result) -> None:
+        """Its operations are recorded from now on; what was found is kept however that ends."""
+        if result.id in self._entries:
+            self._note(result.id, result.model_copy(update={"state": State.DEBUGGING}))
 
     def record(self, identity: str, report: pytest.TestReport) -> None:
         """Keep what `report` says of `identity`."""

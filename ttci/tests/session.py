@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 
 from ttci.catalog.checks import load_checks
 from ttci.errors import ExitCode, InputError
-from ttci.results import Fidelity, Result, exit_code
+from ttci.results import Fidelity, exit_code
 from ttci.runner.child import end_with_starter
 from ttci.testing.choice import Choice, Request, choose
 from ttci.testing.judge import Case
-from ttci.testing.results import line_of
+from ttci.testing.results import line_of, verdict_counts
 from ttci.tests.arguments import (
     SUITE,
     add_suite,
@@ -28,6 +27,7 @@ from ttci.tests.arguments import (
     left_of_failures,
     refuse_unknown_identities,
 )
+from ttci.tests.debugging import in_its_own_time
 from ttci.tests.ending import (
     code_of_exit,
     explain_end_of_pytest,
@@ -65,6 +65,7 @@ class SuiteSession:
         self._device = choice.device
         self._cases: Sequence[Case] = ()
         self._recorder = None if _is_xdist_worker(config) else _recorder(config, choice)
+        self._left = in_its_own_time(self._left, self._watchdog, self._recorder)
         self._judged = self._recorder.judged if self._recorder else _told_as_judged(config)
         self._workers = Workers(config, self._judged, config.getoption("--test-timeout"))
         if not _is_xdist_worker(config):
@@ -199,7 +200,7 @@ class SuiteSession:
         terminalreporter.section(f"ttci: {self._recorder.pair}")
         rows = [line_of(result) for result in results]
         terminalreporter.write_line(align([("test", "check", "outcome", "measured"), *rows]))
-        terminalreporter.write_line(_verdict_counts(results))
+        terminalreporter.write_line(verdict_counts(results))
 
     @pytest.hookimpl(trylast=True)
     def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -293,8 +294,3 @@ def _is_xdist_worker(config: pytest.Config) -> bool:
 
 def _is_xdist_controller(config: pytest.Config) -> bool:
     return config.pluginmanager.hasplugin("dsession")
-
-
-def _verdict_counts(results: list[Result]) -> str:
-    counts = Counter(str(m.verdict) for result in results for m in result.measurements)
-    return "targets: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())

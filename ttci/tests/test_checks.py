@@ -47,7 +47,9 @@ def _conclude(request: pytest.FixtureRequest, result: Result) -> None:
     if result.outcome is Outcome.UNAVAILABLE:
         pytest.skip(result.message)
     if result.outcome is not Outcome.PASSED:
-        pytest.fail(f"{result.outcome}: {result.id}\n{result.message}", pytrace=False)
+        said = result.message or "no reason was given"  # its first line is what a summary shows
+        prefix = "" if result.outcome is Outcome.FAILED else f"{result.outcome}: "
+        pytest.fail(f"{prefix}{said}", pytrace=False)
 
 
 def _unmeasured(result: Result, config: pytest.Config) -> Result:

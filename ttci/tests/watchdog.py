@@ -18,10 +18,10 @@ class Watchdog:
         # pytest captures file descriptor 2 in a check; here it is still the real one.
         self._stderr = os.dup(2) if seconds else -1
 
-    def arm(self) -> None:
-        """Count from now on."""
+    def arm(self, times: float = 1.0) -> None:
+        """Count from now on; what ends by itself when its time is up is given some more."""
         if self._seconds:
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
+            faulthandler.dump_traceback_later(self._seconds * times, exit=True, file=self._stderr)
 
     def disarm(self) -> None:
         """The check is over."""

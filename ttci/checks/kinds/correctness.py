@@ -17,7 +17,7 @@ class Correctness(Check):
 
     def findings(self, subject: Subject) -> Findings:
         """Judge the outputs of two forward passes; where they are wrong, say which mistake explains it."""
-        from ttci.checks.correctness import check_correctness
+        from ttci.checks.correctness import call_problems, check_correctness
         from ttci.checks.logits import check_logits
 
         observed = subject.observe()
@@ -33,6 +33,10 @@ class Correctness(Check):
             )
         if not findings.problems:
             return findings
-        diagnosis = () if subject.is_language_model else subject.diagnosis(observed)
-        problems = (*findings.problems, *diagnosis)
-        return replace(findings, problems=problems, error_map=subject.error_map(observed))
+        problems = [*findings.problems]
+        found = None if subject.is_language_model else subject.explanation(observed)
+        if found is not None:
+            causes = len([*call_problems(observed)])
+            problems = [*problems[:causes], found.brief, *problems[causes:], *found.sentences]
+        problems += filter(None, [subject.kept(observed)])
+        return replace(findings, problems=tuple(problems), error_map=subject.error_map(observed))

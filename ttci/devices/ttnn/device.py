@@ -246,11 +246,13 @@ class TtnnDevice:
         ttnn = self._ttnn
         with self.without_values():
             call()
+            self._mesh.clear_program_cache()  # so that those of this call are counted, whatever ran before
             with captured(ttnn) as graph:
                 output = call()
+            programs = self._mesh.num_program_cache_entries()
         given_back = {t.buffer_address(): bytes_of(t) for t in self._in_dram(output)}
         work = work_of(graph, given_back, lambda address: self._numbers_at(address, [inputs, module]))
-        return limit_of(self.board.name, work.dram_bytes, work.multiply_adds, work.operations)
+        return limit_of(self.board.name, work.dram_bytes, work.multiply_adds, work.operations, programs)
 
     def _in_dram(self, value: Any) -> list[Any]:
         """The tensors in DRAM that `value` holds."""

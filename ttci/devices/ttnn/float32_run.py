@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -78,6 +79,24 @@ class Float32Numbers(Numbers):
             if entry.place == place and entry.shards[0].numel() == tensor.logical_volume():
                 return [shard.reshape(shape) for shard in entry.shards]
         return None
+
+
+class ReadOut:
+    """The torch tensors that were read, with what the float32 run holds in their place."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Tensor], int, Shards]] = {}
+
+    def keep(self, value: Any, shards: Shards) -> None:
+        """`value` was read."""
+        if isinstance(value, Tensor):
+            self._known[id(value)] = weakref.ref(value), value._version, shards
+
+    def of(self, value: Any) -> Shards:
+        """Nothing where it has been changed since, or was not read."""
+        reference, version, shards = self._known.get(id(value), (None, 0, []))
+        known = reference() if reference else None
+        return shards if known is not None and known is value and known._version == version else []
 
 
 class Float32Run(Follower):

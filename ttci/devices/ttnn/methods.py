@@ -9,15 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttci.devices.ttnn.numbers import GoldenError, Numbers
+from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
 from ttci.devices.ttnn.padding import with_padding
+from ttci.devices.ttnn.tensor_methods import MOVES, PARTS
 from ttci.devices.ttnn.traces import FollowedTraces
 
 Method = Callable[..., Any]
-_MOVING = ("cpu", "to", "reshape", "pad_to_tile", "unpad_from_tile")  # the same numbers elsewhere
 _CARRYING = ("cpu", "to")  # of those, what leaves a prepared weight as it is
 _CLOSING = ("close_device", "close_mesh_device", "CloseDevice")
-_NOT_FOLLOWED = ("pad", "unpad", "extract_shard")  # the memory of a host tensor tells what they give
 
 
 class FollowedMethods:
@@ -42,9 +41,9 @@ class FollowedMethods:
 
     def __enter__(self) -> FollowedMethods:
         tensor_class = self._ttnn.Tensor
-        for name in _MOVING:
+        for name in MOVES:
             self._replace(tensor_class, name, self._moving)
-        for name in _NOT_FOLLOWED:
+        for name in PARTS:  # the memory of a host tensor tells what they give
             self._replace(tensor_class, name, lambda plain, _: plain)
         self._replace(tensor_class, "to_torch_with_padded_shape", self._reading_memory)
         for name in _READERS:
@@ -73,7 +72,7 @@ class FollowedMethods:
 
     def _replace(self, owner: Any, name: str, follow: Callable[[Method, str], Method]) -> None:
         plain = getattr(owner, name)
-        followed, gives_tensor = follow(plain, name), name in _MOVING + _NOT_FOLLOWED
+        followed, gives_tensor = follow(plain, name), name in MOVES + PARTS
 
         def method(*args: Any, **kwargs: Any) -> Any:
             result = (followed if self._active else plain)(*args, **kwargs)
@@ -117,14 +116,8 @@ class FollowedMethods:
             self._numbers.store_exactly(result, shards, prepared=True)
             return
         padding = self._numbers.padding_of(tensor)
-        shape = tuple(result.shape)
-        new = {id(shard): _fitted(shard, shape, padding) for shard in shards}
-        self._numbers.store(
-            result,
-            [new[id(shard)] for shard in shards],
-            inputs=[tensor],
-            padding=padding if filled is None else filled,
-        )
+        new = fitted(shards, tuple(result.shape), padding)
+        self._numbers.store(result, new, inputs=[tensor], padding=padding if filled is None else filled)
 
     def _reading(self, _: Method, name: str) -> Method:
         """A method that gives a tensor's numbers; of the device tensor that is being read, if any."""
@@ -221,6 +214,12 @@ _READERS: dict[str, Callable[[Tensor], Any]] = {
     "to_list": lambda value: value.tolist(),
     "to_numpy": lambda value: value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy(),
 }
+
+
+def fitted(shards: Shards, shape: tuple[int, ...], padding: float) -> Shards:
+    """In another shape; chips that hold the same tensor still hold the same one."""
+    new = {id(shard): _fitted(shard, shape, padding) for shard in shards}
+    return [new[id(shard)] for shard in shards]
 
 
 def _fitted(shard: Tensor, shape: tuple[int, ...], padding: float) -> Tensor:
