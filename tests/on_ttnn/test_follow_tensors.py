@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import tracemalloc
@@ -74,7 +75,9 @@ def test_bookkeeping_does_not_grow_with_the_operations(n150: Board, x: Tensor) -
 
     tracemalloc.start()
     try:
-        assert kept_bytes() + 1000 > kept_bytes()  # ten bytes an operation
+        sizes = [kept_bytes() for _ in range(4)]
+        grown = [after - before for before, after in itertools.pairwise(sizes)]
+        assert min(grown) < 1000  # ten bytes an operation; a dictionary may find once that it wants more room
     finally:
         tracemalloc.stop()
 
@@ -203,6 +206,8 @@ def test_no_numbers(n150: Board, x: Tensor) -> None:
     assert n150.read(n150.put(torch.zeros(0, 32))).shape == (0, 32)
     assert n150.read(n150.put(x)[:, :, 0:0]).shape == (1, 2, 0, 64)
     assert n150.read(ttnn.slice(n150.put(x), [0, 0, 0, 0], [1, 2, 0, 64])).shape == (1, 2, 0, 64)
+    one, other = n150.put(torch.zeros(0, 32)), n150.put(torch.zeros(0, 32))  # at the same address
+    assert n150.read(ttnn.add(one, other)).shape == (0, 32)
 
 
 def test_what_is_not_finite_is_kept(n150: Board, x: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -352,3 +353,32 @@ def test_scatter_that_joins(n150: Board, reduce: str) -> None:
         else:
             expected[:, place] *= number
     assert near(joined, expected)
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_first_of_an_order(n150: Board, largest: bool, is_sorted: bool) -> None:
+    x = torch.stack([torch.randperm(128, generator=torch.Generator().manual_seed(row)) for row in range(32)])
+    values, places = n150.ttnn.topk(n150.put(x.float()), 32, largest=largest, sorted=is_sorted)
+    wanted = range(127, 95, -1) if largest else range(32)
+    assert n150.read(values).tolist() == [list(wanted)] * 32
+    assert n150.read(places).long().tolist() == [[row.index(value) for value in wanted] for row in x.tolist()]
+
+
+def test_gate_of_grouped_experts(n150: Board) -> None:
+    """Of 8 groups of 32, the 4 whose two best sum up highest; of those, the 8 best, with a bias."""
+    scores, bias = numbers(1, 1, 32, 256), numbers(1, 1, 32, 256, seed=1)
+    shares, experts = n150.ttnn.experimental.deepseek_grouped_gate(
+        n150.put(scores), n150.put(bias), route_scale=2.5
+    )
+    for row in range(32):
+        likely = [1 / (1 + math.exp(-score)) for score in scores[0, 0, row].tolist()]
+        biased = [one + more for one, more in zip(likely, bias[0, 0, row].tolist(), strict=True)]
+        best_of = {group: sorted(biased[32 * group : 32 * group + 32])[-2:] for group in range(8)}
+        groups = sorted(range(8), key=lambda group: sum(best_of[group]))[-4:]
+        kept = [expert for expert in range(256) if expert // 32 in groups]
+        chosen = sorted(kept, key=lambda expert: biased[expert], reverse=True)[:8]
+        assert n150.read(experts)[0, 0, row].long().tolist() == chosen
+        total = sum(likely[expert] for expert in chosen)
+        expected = torch.tensor([2.5 * likely[expert] / total for expert in chosen])
+        assert near(n150.read(shares)[0, 0, row], expected)

@@ -337,3 +337,43 @@ def test_slice_between_places_of_tensors(n150: Board) -> None:
     )
     part = ttnn.slice(n150.put(x), starts, ends, slice_dim=2, num_devices=2)
     assert torch.equal(n150.read(part), x[:, :, 32:])
+
+
+@pytest.mark.parametrize("bias_shape", [(1, 48), (1, 1)])
+@pytest.mark.parametrize("required", [(True, True, True), (False, True, True), (True, False, False)])
+def test_gradients_of_a_linear_layer_that_are_asked_for(
+    n150: Board, required: tuple[bool, bool, bool], bias_shape: tuple[int, int]
+) -> None:
+    x, weight, bias = numbers(2, 33, 40), numbers(48, 40, seed=1), numbers(*bias_shape, seed=2)
+    grad = numbers(2, 33, 48, seed=3)
+    filled = [
+        n150.put(torch.zeros_like(each)) if asked else None
+        for each, asked in zip((x, weight, bias), required, strict=True)
+    ]
+    given = n150.ttnn.operations.moreh.linear_backward(
+        n150.put(grad),
+        n150.put(x),
+        n150.put(weight),
+        are_required_outputs=required,
+        bias=n150.put(bias),
+        input_grad=filled[0],
+        weight_grad=filled[1],
+        bias_grad=filled[2],
+    )
+    leaves = [each.clone().requires_grad_() for each in (x, weight, bias)]
+    expected = torch.autograd.grad(leaves[0] @ leaves[1].T + leaves[2], leaves, grad)
+    for output, kept, gradient, asked in zip(given, filled, expected, required, strict=True):
+        assert (output is not None) == asked
+        assert not asked or near(n150.read(output), gradient)
+        assert not asked or near(n150.read(kept), gradient)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, 3, [0, 3], [1, 2], [], None])
+def test_sum_and_its_gradient_keep_what_ttnn_keeps(n150: Board, dim: Any) -> None:
+    x, dims = numbers(2, 3, 40, 50), list(range(4)) if dim in (None, []) else dim
+    summed = n150.ttnn.operations.moreh.sum(n150.put(x), dim)
+    assert near(n150.read(summed).flatten(), x.sum(dims).flatten())
+    grad = numbers(*summed.shape, seed=1)
+    spread = n150.ttnn.operations.moreh.sum_backward(n150.put(grad), input=n150.put(x), dim=dim)
+    expected = grad.reshape(x.sum(dims, keepdim=True).shape).expand(x.shape)
+    assert near(n150.read(spread), expected)

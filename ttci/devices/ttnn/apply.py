@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -84,19 +84,10 @@ class Goldens:
         Raises:
             GoldenError: where there is no golden, or it fails.
         """
-        how = _HOW_TO_REGISTER.format(name=call.name)
-        try:
+        with errors_named(call.name):
             result = self._result(call, of)
-        except GoldenError as error:
-            if str(error).startswith(call.name):
-                raise
-            raise GoldenError(f"{call.name}: {error}") from None
-        except Exception as error:
-            place = place_of(call.name)
-            golden, advice = (f"golden ({place})", "mend it") if place else ("golden", how)
-            raise GoldenError(f"{call.name}: its {golden} fails: {describe(error)}; {advice}") from error
         if result is NotImplemented:
-            own = _OWN_KERNELS.get(call.name)
+            own, how = _OWN_KERNELS.get(call.name), _HOW_TO_REGISTER.format(name=call.name)
             raise GoldenError(f"{call.name} has no golden; {how}" + (f"; {own}" if own else ""))
         return [part for tensor in tensors_in(result) for part in _parts_of(tensor.detach())]
 
@@ -139,6 +130,27 @@ class Goldens:
                 setattr(owner, reader, of)
             prepared: tuple[Any, Any] = prepare(call.args, call.kwargs)
             return prepared
+
+
+@contextmanager
+def errors_named(operation: str) -> Iterator[None]:
+    """What goes wrong in a golden is said of its operation, with what to do.
+
+    Raises:
+        GoldenError: in place of every other exception.
+    """
+    try:
+        yield
+    except GoldenError as error:
+        if str(error).startswith(operation):
+            raise
+        raise GoldenError(f"{operation}: {error}") from None
+    except Exception as error:
+        place = place_of(operation)
+        golden, advice = ("golden", _HOW_TO_REGISTER.format(name=operation))
+        if place:
+            golden, advice = f"golden ({place})", "mend it"
+        raise GoldenError(f"{operation}: its {golden} fails: {describe(error)}; {advice}") from error
 
 
 def _first_by_place(golden: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
