@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import subprocess
 import sys
@@ -118,11 +119,34 @@ def test_tensor_of_a_buffer(n150: Board) -> None:
     assert n150.read(made).tolist() == [[1, 2], [3, 4]]
 
 
-def test_tensor_that_its_constructor_made_on_the_board_is_not_zeros(n150: Board, x: Tensor) -> None:
-    ttnn = n150.ttnn
-    made = ttnn.Tensor(x, ttnn.bfloat16, device=n150.mesh, layout=ttnn.TILE_LAYOUT)
-    with pytest.raises(GoldenError, match=r"made by a call that ttci does not follow.*ttnn.from_torch"):
-        ttnn.to_torch(made)
+def test_tensor_that_its_constructor_made_on_the_board_holds_its_numbers(n150: Board, x: Tensor) -> None:
+    ttnn, on_board = n150.ttnn, n150.mesh
+    memory = ttnn.DRAM_MEMORY_CONFIG
+    for made in (
+        ttnn.Tensor(x, ttnn.bfloat16, device=on_board, layout=ttnn.TILE_LAYOUT),
+        ttnn.Tensor(x.numpy(), ttnn.bfloat16, on_board, ttnn.TILE_LAYOUT, memory),
+        ttnn.Tensor(tensor=x, data_type=ttnn.bfloat16, device=on_board, layout=ttnn.ROW_MAJOR_LAYOUT),
+        ttnn.Tensor(x.flatten().tolist(), list(x.shape), ttnn.bfloat16, ttnn.TILE_LAYOUT, on_board),
+        ttnn.Tensor(n150.put(x)),
+    ):
+        assert torch.equal(n150.read(ttnn.neg(made)), -x)
+    blocks = ttnn.Tensor(x, ttnn.bfloat4_b, on_board, ttnn.TILE_LAYOUT)
+    assert torch.equal(n150.read(blocks), n150.read(n150.put(x, ttnn.bfloat4_b)))
+    assert not torch.equal(n150.read(blocks), x)
+
+
+def test_class_of_tensors_is_still_taken_for_what_it_is(n150: Board, x: Tensor) -> None:
+    made, standing = n150.put(x), n150.ttnn.Tensor
+    assert isinstance(made, standing)
+    assert not isinstance(x, standing)
+    assert isinstance(made, standing | None)
+    assert type(made) == standing  # noqa: E721  # as callers compare
+    assert {type(made): 1}[standing] == 1
+    assert issubclass(type(made), standing)
+    assert standing.reshape is type(made).reshape
+    dispatch = functools.singledispatch(lambda _: "another")
+    dispatch.register(standing, lambda _: "tensor")
+    assert (dispatch(made), dispatch(x)) == ("tensor", "another")
 
 
 def test_shards_move(n150: Board, x: Tensor) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ttci.devices.ttnn.apply import Goldens, OperationCall, errors_named
+from ttci.devices.ttnn.construction import construction_followed
 from ttci.devices.ttnn.engine import EngineSettings, as_on_engine, engine_settings
 from ttci.devices.ttnn.files import FollowedFiles
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, OnChips, check_names
@@ -59,6 +60,7 @@ class Follower:
         self._stack.enter_context(self._methods)
         self._stack.enter_context(self._weights.followed())
         self._stack.enter_context(self._files)
+        self._stack.enter_context(construction_followed(self._ttnn, self._constructed))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -243,6 +245,10 @@ class Follower:
         pieces = self.numbers.plain_device_tensors(host)
         shards = [self.numbers.rounding.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
         self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
+
+    def _constructed(self, tensor: Any, value: Tensor, how: dict[str, Any]) -> None:
+        if self._active:
+            self._store_from_host((value,), how, tensor)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
         """What `tensor` was made of `value` as, in memory that can be read."""
