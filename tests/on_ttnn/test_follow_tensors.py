@@ -407,3 +407,14 @@ def test_an_output_tensor_that_is_the_input_too_is_read_before_it_is_filled(n150
     put = n150.put(x)
     n150.ttnn.tanh(put, output_tensor=put)
     assert torch.allclose(n150.read(put), x.tanh(), atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["activations", "input_tensor_a_activations", "input_tensor_b_activations"])
+def test_argument_that_ttnns_golden_does_not_heed_is_named(n150: Board, x: Tensor, name: str) -> None:
+    ttnn, y = n150.ttnn, n150.put(x.flip(-1))
+    negated = [ttnn.UnaryWithParam(ttnn.UnaryOpType.NEG)]
+    with pytest.raises(GoldenError, match=rf"ttnn.ge: ttnn's own golden does not heed {name}"):
+        ttnn.ge(n150.put(x), y, **{name: negated})
+    assert torch.equal(n150.read(ttnn.ge(n150.put(x), y, **{name: []})), (x >= x.flip(-1)).float())
+    heeded = n150.read(ttnn.multiply(n150.put(x), y, **{name: negated}))
+    assert torch.allclose(heeded, -x * x.flip(-1), rtol=1e-2)

@@ -382,3 +382,40 @@ def test_gate_of_grouped_experts(n150: Board) -> None:
         total = sum(likely[expert] for expert in chosen)
         expected = torch.tensor([2.5 * likely[expert] / total for expert in chosen])
         assert near(n150.read(shares)[0, 0, row], expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "to", "expected"),
+    [
+        (("float32", [1.0, -2.0]), "uint32", [0x3F800000, 0xC0000000]),
+        (("float32", [1.0, -2.0]), "int32", [0x3F800000, 0xC0000000 - 2**32]),
+        (("uint32", [0x3F800000, 0xC0000000]), "float32", [1.0, -2.0]),
+        (("int32", [-1, 7]), "uint32", [2**32 - 1, 7]),
+        (("bfloat16", [1.0, -2.0]), "uint16", [0x3F80, 0xC000]),
+        (("uint16", [0x3F80, 0xC000]), "bfloat16", [1.0, -2.0]),
+    ],
+)
+def test_bits_as_another_type(
+    n150: Board, given: tuple[str, list[float]], to: str, expected: list[float]
+) -> None:
+    ttnn, (kind, numbers_given) = n150.ttnn, given
+    value = torch.tensor([numbers_given * 16] * 32)
+    if kind == "uint32":
+        value = value.to(torch.uint32)
+    cast = ttnn.bitcast(n150.put(value, getattr(ttnn, kind)), getattr(ttnn, to))
+    read = n150.read(cast)
+    assert (read if read.is_floating_point() else read.long()).tolist() == [expected * 16] * 32
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4, 32)])
+def test_sort_of_any_rank(n150: Board, shape: tuple[int, ...]) -> None:
+    x = (
+        torch.randperm(128, generator=torch.Generator().manual_seed(0))[: math.prod(shape)]
+        .reshape(shape)
+        .float()
+    )
+    values, places = n150.ttnn.sort(n150.put(x), dim=-1, descending=True)
+    given = x.reshape(-1, shape[-1] if shape else 1)
+    assert n150.read(values).reshape(given.shape).tolist() == [sorted(row)[::-1] for row in given.tolist()]
+    found = given.gather(1, n150.read(places).long().reshape(given.shape))
+    assert torch.equal(found, n150.read(values).reshape(given.shape))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ttci.devices.ttnn.goldens import CHANGES, GOLDENS, place_of
 from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.numbers import GoldenError
+from ttci.devices.ttnn.swallowed import refuse_swallowed
 from ttci.errors import describe
 from ttci.tensors import map_tensors, tensors_in
 
@@ -26,6 +27,8 @@ _OWN_KERNELS = {  # what a golden of such an operation is given, and gives
     "ttnn.generic_op": "its kernels are your own, and none runs on a mock board; of the list of its "
     "tensors and its program, the golden gives what the last tensor holds",
 }
+# By these, goldens give nothing where ttnn's own comparison could not judge what a board gives.
+_OF_COMPARISONS = ("_ttnn_skip_comparison", "_ttnn_input_is_bfloat8_b")
 _NAMES_OF_FIRST = ("input_tensor", "input_tensor_a", "input", "tensor")
 Of = Callable[[Any], Tensor]  # what one chip holds of a ttnn tensor
 
@@ -106,6 +109,7 @@ class Goldens:
     def _of_ttnn(self, call: OperationCall, of: Of) -> Any:
         """What ttnn's own golden gives; some change their inputs: those get copies, once that is known."""
         golden, kind = call.operation.golden_function, (call.name, len(call.args), *sorted(call.kwargs))
+        refuse_swallowed(golden, call.kwargs)
         args, kwargs = self._for_ttnns(call, of)
         if call.name.endswith("_bw"):  # these ask for the gradients of their inputs
             return golden(*map_tensors(args, _watched), **map_tensors(kwargs, _watched))
@@ -128,8 +132,8 @@ class Goldens:
             for owner, reader in ((decorators, "to_torch_for_comparison"), (self._ttnn, "to_torch")):
                 stack.callback(setattr, owner, reader, getattr(owner, reader))
                 setattr(owner, reader, of)
-            prepared: tuple[Any, Any] = prepare(call.args, call.kwargs)
-            return prepared
+            args, kwargs = prepare(call.args, call.kwargs)
+            return args, {name: value for name, value in kwargs.items() if name not in _OF_COMPARISONS}
 
 
 @contextmanager

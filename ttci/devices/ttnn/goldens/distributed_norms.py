@@ -21,24 +21,33 @@ def _is_sharded(program_config: Any) -> bool:
     return type(program_config).__name__ == _SHARDED
 
 
-@register_golden("ttnn.layer_norm_pre_all_gather")
+def _with_residual(
+    x: Any, *, residual_input_tensor: Any = None, program_config: Any = None, **_: Any
+) -> list[Any]:
+    """The sharded programs put the sum where `x` was."""
+    return [x] if residual_input_tensor is not None and _is_sharded(program_config) else []
+
+
+@register_golden("ttnn.layer_norm_pre_all_gather", changes=_with_residual)
 def _layer_norm_statistics(
     x: Tensor, *, residual_input_tensor: Tensor | None = None, program_config: Any = None, **_: Any
 ) -> Any:
     if not _is_sharded(program_config):
         return NotImplemented
-    x = x if residual_input_tensor is None else x + residual_input_tensor
-    return torch.cat([_column(x.mean(-1)), _column(x.square().mean(-1))], dim=-1)
+    total = x if residual_input_tensor is None else x + residual_input_tensor
+    statistics = torch.cat([_column(total.mean(-1)), _column(total.square().mean(-1))], dim=-1)
+    return statistics if residual_input_tensor is None else [statistics, total]
 
 
-@register_golden("ttnn.rms_norm_pre_all_gather")
+@register_golden("ttnn.rms_norm_pre_all_gather", changes=_with_residual)
 def _rms_norm_statistics(
     x: Tensor, *, residual_input_tensor: Tensor | None = None, program_config: Any = None, **_: Any
 ) -> Any:
     if not _is_sharded(program_config):
         return NotImplemented
-    x = x if residual_input_tensor is None else x + residual_input_tensor
-    return _column(x.square().mean(-1))
+    total = x if residual_input_tensor is None else x + residual_input_tensor
+    statistics = _column(total.square().mean(-1))
+    return statistics if residual_input_tensor is None else [statistics, total]
 
 
 @register_golden("ttnn.layer_norm_post_all_gather")
