@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
-Made = Callable[[Any, Any, dict[str, Any]], None]  # a tensor on a board, its numbers, and how it was made
+Made = Callable[
+    [Any, torch.Tensor, dict[str, Any]], None
+]  # a tensor on a board, its numbers, and how it was made
 # The constructor's arguments by place: of an array, and of numbers in a sequence.
 _OF_ARRAY = (
     *("tensor", "data_type", "device", "layout", "mem_config", "tile", "cq_id", "pad_value", "mesh_mapper"),
@@ -31,9 +33,9 @@ def construction_followed(ttnn: Any, made: Made) -> Iterator[None]:
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             tensor = plain(*args, **kwargs)
             is_view = any(isinstance(given, plain) for given in (*args, *kwargs.values()))
-            if ttnn.is_tensor_storage_on_device(tensor) and not is_view:
-                numbers, how = _named(args, kwargs)
-                made(tensor, torch.as_tensor(numbers).reshape(tuple(how.get("shape", tensor.shape))), how)
+            inside_operation = bool(ttnn.decorators.OPERATION_CALL_STACK)  # whose golden gives the numbers
+            if not (inside_operation or is_view) and ttnn.is_tensor_storage_on_device(tensor):
+                made(tensor, *_named(args, kwargs))
             return tensor
 
     ttnn.Tensor = Tensor
@@ -43,11 +45,13 @@ def construction_followed(ttnn: Any, made: Made) -> Iterator[None]:
         ttnn.Tensor = plain
 
 
-def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[torch.Tensor, dict[str, Any]]:
     """What a tensor is made of, and the other arguments by their names."""
     is_sequence = isinstance((*args, None)[0], (list, tuple)) or "data" in kwargs
     named = dict(zip(_OF_SEQUENCE if is_sequence else _OF_ARRAY, args, strict=False)) | kwargs
-    return named.pop("data" if is_sequence else "tensor"), named
+    if not is_sequence:
+        return torch.as_tensor(named.pop("tensor")), named
+    return torch.tensor(named.pop("data")).reshape(tuple(named["shape"])), named
 
 
 class _Standing(type):
