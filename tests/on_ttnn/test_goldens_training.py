@@ -58,6 +58,50 @@ def test_backward(n150: Board, name: str) -> None:
     assert near(n150.read(output), gradient_of(forward, x, grad))
 
 
+@pytest.mark.parametrize("name", ["abs", "angle", "conj", "real", "imag"])
+def test_backward_of_complex_numbers(n150: Board, name: str) -> None:
+    ttnn, (real, imaginary) = n150.ttnn, (numbers(*SHAPE, seed=seed) for seed in (2, 3))
+    forward = getattr(torch, name)
+    x, grad = torch.complex(real, imaginary), numbers(*SHAPE)
+    if forward(x).is_complex():
+        grad = torch.complex(grad, numbers(*SHAPE, seed=1))
+        on_board = ttnn.complex_tensor(n150.put(grad.real), n150.put(grad.imag))
+    else:
+        on_board = n150.put(grad)
+    (given,) = getattr(ttnn, f"{name}_bw")(
+        on_board,
+        ttnn.complex_tensor(n150.put(real), n150.put(imaginary)),
+        memory_config=ttnn.DRAM_MEMORY_CONFIG,
+    )
+    expected = gradient_of(forward, x, grad)
+    assert near(n150.read(given.real), expected.real)
+    assert near(n150.read(given.imag), expected.imag)
+
+
+@pytest.mark.parametrize("required", [[True, True], [True, False], [False, True]])
+def test_backward_gives_what_is_asked_for(n150: Board, required: list[bool]) -> None:
+    chosen, grad = (numbers(*SHAPE) > 0).float(), numbers(*SHAPE, seed=1)
+    a, b = n150.put(numbers(*SHAPE, seed=2)), n150.put(numbers(*SHAPE, seed=3))
+    given = n150.ttnn.where_bw(n150.put(grad), n150.put(chosen), a, b, are_required_outputs=required)
+    expected = [grad * chosen, grad * (1 - chosen)]
+    for output, gradient, asked in zip(given, expected, required, strict=True):
+        assert (output is not None) == asked
+        assert not asked or near(n150.read(output), gradient)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -2, 3, None])
+def test_backward_of_a_product(n150: Board, dim: int | None) -> None:
+    x = torch.ones(2, 3, 32, 32)
+    if dim is not None:
+        x = (numbers(2, 3, 32, 32).abs() + 0.5).clamp(max=1.5).bfloat16().float()
+    kept = x.prod(dim, keepdim=True).shape if dim is not None else torch.Size([1, 1, 1, 1])
+    grad, whole = numbers(*kept, seed=1), torch.zeros(x.shape)
+    whole[tuple(map(slice, kept))] = grad
+    given = n150.ttnn.prod_bw(n150.put(grad if dim in (0, 1) else whole), n150.put(x), dim=dim)
+    others = x.prod(dim, keepdim=True) if dim is not None else x.prod()
+    assert near(n150.read(given[0]), (grad * others / x).expand(x.shape))
+
+
 def test_backward_fills_what_it_is_given(n150: Board) -> None:
     ttnn, x, grad = n150.ttnn, numbers(*SHAPE), numbers(*SHAPE, seed=1)
     filled = n150.put(torch.zeros(SHAPE))

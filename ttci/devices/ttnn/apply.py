@@ -92,7 +92,8 @@ class Goldens:
         if result is NotImplemented:
             own, how = _OWN_KERNELS.get(call.name), _HOW_TO_REGISTER.format(name=call.name)
             raise GoldenError(f"{call.name} has no golden; {how}" + (f"; {own}" if own else ""))
-        return [part for tensor in tensors_in(result) for part in _parts_of(tensor.detach())]
+        is_packed = _is_backward(call.name) and call.leaves.has_complex((call.args, call.kwargs))
+        return [part for tensor in tensors_in(result) for part in _parts_of(tensor.detach(), is_packed)]
 
     def _result(self, call: OperationCall, of: Of) -> Any:
         result = NotImplemented
@@ -111,8 +112,9 @@ class Goldens:
         golden, kind = call.operation.golden_function, (call.name, len(call.args), *sorted(call.kwargs))
         refuse_swallowed(golden, call.kwargs)
         args, kwargs = self._for_ttnns(call, of)
-        if call.name.endswith("_bw"):  # these ask for the gradients of their inputs
-            return golden(*map_tensors(args, _watched), **map_tensors(kwargs, _watched))
+        if _is_backward(call.name):  # these ask for the gradients of their inputs
+            gradients = golden(*map_tensors(args, _watched), **map_tensors(kwargs, _watched))
+            return _required(gradients, call.kwargs.get("are_required_outputs"))
         if self.changes_inputs.get(kind, True):
             args, kwargs = (map_tensors(given, Tensor.clone) for given in (args, kwargs))
         result = golden(*args, **kwargs)
@@ -178,5 +180,19 @@ def _watched(tensor: Tensor) -> Tensor:
     return copy.requires_grad_() if copy.is_floating_point() or copy.is_complex() else copy
 
 
-def _parts_of(tensor: Tensor) -> tuple[Tensor, ...]:
-    return (tensor.real, tensor.imag) if tensor.is_complex() else (tensor,)
+def _is_backward(name: str) -> bool:
+    return name.endswith("_bw")
+
+
+def _required(gradients: Any, required: Any) -> Any:
+    """Those that were asked for, of a golden that gives all."""
+    if required is None or any(gradient is None for gradient in gradients):
+        return gradients
+    return [gradient for gradient, is_required in zip(gradients, required, strict=True) if is_required]
+
+
+def _parts_of(tensor: Tensor, is_packed: bool) -> tuple[Tensor, ...]:
+    """The real and the imaginary part of a complex tensor, which goldens of ttnn may give side by side."""
+    if tensor.is_complex():
+        return tensor.real, tensor.imag
+    return tensor.chunk(2, dim=-1) if is_packed else (tensor,)

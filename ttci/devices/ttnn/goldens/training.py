@@ -106,6 +106,17 @@ def _clamp_bw(grad_tensor: Tensor, input_tensor: Tensor, *bounds: Any, **named: 
     return torch.where(inside, grad_tensor, 0.0)
 
 
+@register_golden("ttnn.prod_bw")
+def _prod_bw(grad_tensor: Tensor, input_tensor: Tensor, dim: int | None = None, *_: Any, **__: Any) -> Tensor:
+    """A gradient may be as large as the input: what counts lies where each reduced dimension begins."""
+    with torch.enable_grad():
+        x = input_tensor.detach().clone().requires_grad_()
+        product = x.prod().reshape((1,) * x.ndim) if dim is None else x.prod(dim, keepdim=True)
+        first = tuple(slice(size) for size in product.shape)
+        (gradient,) = torch.autograd.grad(product, x, grad_tensor[first])
+    return gradient
+
+
 @register_golden("ttnn.acosh_bw")
 def _acosh_bw(grad_tensor: Tensor, input_tensor: Tensor, **_: Any) -> Tensor:
     """Nan below 1, and infinite there, with the gradient's sign."""
