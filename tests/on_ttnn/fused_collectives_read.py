@@ -137,6 +137,30 @@ class Calls:
         )
         return [self.ttnn.reshape(output, (1, USERS, HEADS, HEAD_DIM))]
 
+    def fused_rms_minimal(self) -> list[Any]:
+        """Of chip k, k + 1 plus the user and a residual of 1; its weights are k + 1."""
+        ttnn, rows = self.ttnn, (self.rows, self.columns)
+        memory = self.wide(2, 1, 32)
+        program = ttnn.LayerNormShardedMultiCoreProgramConfig(
+            compute_with_storage_grid_size=(2, 1), subblock_w=1, block_h=1, block_w=1, inplace=False
+        )
+        residual = self.put(torch.ones(*rows, USERS, 64), memory)
+        output = ttnn.fused_rms_minimal(
+            self.put((self.chip + self.user + 1).expand(-1, -1, -1, 64), memory),
+            program,
+            1,
+            self.mesh,
+            ttnn.create_global_semaphore(self.mesh, self.cores(2, 1), 0),
+            topology=ttnn.Topology.Linear,
+            memory_config=memory,
+            weight=self.put(
+                (self.chip + 1).expand(-1, -1, 2, 32), ttnn.DRAM_MEMORY_CONFIG, layout=ttnn.ROW_MAJOR_LAYOUT
+            ),
+            residual_input_tensor=residual,
+            stats=self.put(torch.zeros(*rows, USERS, self.columns), self.wide(1, 1, 32)),
+        )
+        return [output, residual]
+
     def queries_keys_values(self) -> Tensor:
         """100 is added to keys and 200 to values."""
         kinds = torch.tensor([0.0] * HEADS + [100.0, 200.0]).repeat_interleave(HEAD_DIM)
@@ -198,6 +222,7 @@ def main(board: str, rows: int, columns: int) -> None:
         names = ["all_gather_matmul_async"] if rows == 1 else []
         if columns == 4:
             names = ["llama_reduce_scatter", "llama_rs_create_heads", "all_reduce_create_qkv_heads"]
+            names += ["fused_rms_minimal"]
         if rows == 8:
             names.append("all_gather_concat")
         found = {name: [held(ttnn, output) for output in getattr(calls, name)()] for name in names}

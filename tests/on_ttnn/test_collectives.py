@@ -64,6 +64,18 @@ def test_sums_over_the_chips_of_a_row_are_shared_out(board: str, rows: int) -> N
             assert not kind or set(shared) - set(shared[::8]) == {-1.0}  # undefined beside the only head
 
 
+def test_norm_over_the_chips_of_a_row_leaves_the_sum_where_the_residual_was() -> None:
+    normed, residual = printed_by("fused_collectives_read.py", "t3k", "2", "4")["fused_rms_minimal"]
+    assert (normed["shape"], residual["shape"]) == ([1, 1, 32, 64], [1, 1, 32, 64])
+    for chip in range(8):
+        row = range(chip // 4 * 4, chip // 4 * 4 + 4)
+        for user in range(32):
+            mean_square = sum((other + user + 2) ** 2 for other in row) / 4
+            expected = (chip + user + 2) / mean_square**0.5 * (chip + 1)
+            assert normed["numbers"][chip][user] == pytest.approx(expected, rel=0.02)
+            assert residual["numbers"][chip][user] == chip + user + 2
+
+
 @pytest.mark.parametrize("second", [False, True])
 def test_golden_of_a_product_beside_a_reduce_scatter(second: bool) -> None:
     """Its cores are those of a Galaxy's prefetcher, so that ttnn itself is not called here."""

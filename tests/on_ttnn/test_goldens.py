@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -352,3 +353,69 @@ def test_scatter_that_joins(n150: Board, reduce: str) -> None:
         else:
             expected[:, place] *= number
     assert near(joined, expected)
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_first_of_an_order(n150: Board, largest: bool, is_sorted: bool) -> None:
+    x = torch.stack([torch.randperm(128, generator=torch.Generator().manual_seed(row)) for row in range(32)])
+    values, places = n150.ttnn.topk(n150.put(x.float()), 32, largest=largest, sorted=is_sorted)
+    wanted = range(127, 95, -1) if largest else range(32)
+    assert n150.read(values).tolist() == [list(wanted)] * 32
+    assert n150.read(places).long().tolist() == [[row.index(value) for value in wanted] for row in x.tolist()]
+
+
+def test_gate_of_grouped_experts(n150: Board) -> None:
+    """Of 8 groups of 32, the 4 whose two best sum up highest; of those, the 8 best, with a bias."""
+    scores, bias = numbers(1, 1, 32, 256), numbers(1, 1, 32, 256, seed=1)
+    shares, experts = n150.ttnn.experimental.deepseek_grouped_gate(
+        n150.put(scores), n150.put(bias), route_scale=2.5
+    )
+    for row in range(32):
+        likely = [1 / (1 + math.exp(-score)) for score in scores[0, 0, row].tolist()]
+        biased = [one + more for one, more in zip(likely, bias[0, 0, row].tolist(), strict=True)]
+        best_of = {group: sorted(biased[32 * group : 32 * group + 32])[-2:] for group in range(8)}
+        groups = sorted(range(8), key=lambda group: sum(best_of[group]))[-4:]
+        kept = [expert for expert in range(256) if expert // 32 in groups]
+        chosen = sorted(kept, key=lambda expert: biased[expert], reverse=True)[:8]
+        assert n150.read(experts)[0, 0, row].long().tolist() == chosen
+        total = sum(likely[expert] for expert in chosen)
+        expected = torch.tensor([2.5 * likely[expert] / total for expert in chosen])
+        assert near(n150.read(shares)[0, 0, row], expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "to", "expected"),
+    [
+        (("float32", [1.0, -2.0]), "uint32", [0x3F800000, 0xC0000000]),
+        (("float32", [1.0, -2.0]), "int32", [0x3F800000, 0xC0000000 - 2**32]),
+        (("uint32", [0x3F800000, 0xC0000000]), "float32", [1.0, -2.0]),
+        (("int32", [-1, 7]), "uint32", [2**32 - 1, 7]),
+        (("bfloat16", [1.0, -2.0]), "uint16", [0x3F80, 0xC000]),
+        (("uint16", [0x3F80, 0xC000]), "bfloat16", [1.0, -2.0]),
+    ],
+)
+def test_bits_as_another_type(
+    n150: Board, given: tuple[str, list[float]], to: str, expected: list[float]
+) -> None:
+    ttnn, (kind, numbers_given) = n150.ttnn, given
+    value = torch.tensor([numbers_given * 16] * 32)
+    if kind == "uint32":
+        value = value.to(torch.uint32)
+    cast = ttnn.bitcast(n150.put(value, getattr(ttnn, kind)), getattr(ttnn, to))
+    read = n150.read(cast)
+    assert (read if read.is_floating_point() else read.long()).tolist() == [expected * 16] * 32
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4, 32)])
+def test_sort_of_any_rank(n150: Board, shape: tuple[int, ...]) -> None:
+    x = (
+        torch.randperm(128, generator=torch.Generator().manual_seed(0))[: math.prod(shape)]
+        .reshape(shape)
+        .float()
+    )
+    values, places = n150.ttnn.sort(n150.put(x), dim=-1, descending=True)
+    given = x.reshape(-1, shape[-1] if shape else 1)
+    assert n150.read(values).reshape(given.shape).tolist() == [sorted(row)[::-1] for row in given.tolist()]
+    found = given.gather(1, n150.read(places).long().reshape(given.shape))
+    assert torch.equal(found, n150.read(values).reshape(given.shape))

@@ -58,6 +58,50 @@ def test_backward(n150: Board, name: str) -> None:
     assert near(n150.read(output), gradient_of(forward, x, grad))
 
 
+@pytest.mark.parametrize("name", ["abs", "angle", "conj", "real", "imag"])
+def test_backward_of_complex_numbers(n150: Board, name: str) -> None:
+    ttnn, (real, imaginary) = n150.ttnn, (numbers(*SHAPE, seed=seed) for seed in (2, 3))
+    forward = getattr(torch, name)
+    x, grad = torch.complex(real, imaginary), numbers(*SHAPE)
+    if forward(x).is_complex():
+        grad = torch.complex(grad, numbers(*SHAPE, seed=1))
+        on_board = ttnn.complex_tensor(n150.put(grad.real), n150.put(grad.imag))
+    else:
+        on_board = n150.put(grad)
+    (given,) = getattr(ttnn, f"{name}_bw")(
+        on_board,
+        ttnn.complex_tensor(n150.put(real), n150.put(imaginary)),
+        memory_config=ttnn.DRAM_MEMORY_CONFIG,
+    )
+    expected = gradient_of(forward, x, grad)
+    assert near(n150.read(given.real), expected.real)
+    assert near(n150.read(given.imag), expected.imag)
+
+
+@pytest.mark.parametrize("required", [[True, True], [True, False], [False, True]])
+def test_backward_gives_what_is_asked_for(n150: Board, required: list[bool]) -> None:
+    chosen, grad = (numbers(*SHAPE) > 0).float(), numbers(*SHAPE, seed=1)
+    a, b = n150.put(numbers(*SHAPE, seed=2)), n150.put(numbers(*SHAPE, seed=3))
+    given = n150.ttnn.where_bw(n150.put(grad), n150.put(chosen), a, b, are_required_outputs=required)
+    expected = [grad * chosen, grad * (1 - chosen)]
+    for output, gradient, asked in zip(given, expected, required, strict=True):
+        assert (output is not None) == asked
+        assert not asked or near(n150.read(output), gradient)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -2, 3, None])
+def test_backward_of_a_product(n150: Board, dim: int | None) -> None:
+    x = torch.ones(2, 3, 32, 32)
+    if dim is not None:
+        x = (numbers(2, 3, 32, 32).abs() + 0.5).clamp(max=1.5).bfloat16().float()
+    kept = x.prod(dim, keepdim=True).shape if dim is not None else torch.Size([1, 1, 1, 1])
+    grad, whole = numbers(*kept, seed=1), torch.zeros(x.shape)
+    whole[tuple(map(slice, kept))] = grad
+    given = n150.ttnn.prod_bw(n150.put(grad if dim in (0, 1) else whole), n150.put(x), dim=dim)
+    others = x.prod(dim, keepdim=True) if dim is not None else x.prod()
+    assert near(n150.read(given[0]), (grad * others / x).expand(x.shape))
+
+
 def test_backward_fills_what_it_is_given(n150: Board) -> None:
     ttnn, x, grad = n150.ttnn, numbers(*SHAPE), numbers(*SHAPE, seed=1)
     filled = n150.put(torch.zeros(SHAPE))
@@ -337,3 +381,43 @@ def test_slice_between_places_of_tensors(n150: Board) -> None:
     )
     part = ttnn.slice(n150.put(x), starts, ends, slice_dim=2, num_devices=2)
     assert torch.equal(n150.read(part), x[:, :, 32:])
+
+
+@pytest.mark.parametrize("bias_shape", [(1, 48), (1, 1)])
+@pytest.mark.parametrize("required", [(True, True, True), (False, True, True), (True, False, False)])
+def test_gradients_of_a_linear_layer_that_are_asked_for(
+    n150: Board, required: tuple[bool, bool, bool], bias_shape: tuple[int, int]
+) -> None:
+    x, weight, bias = numbers(2, 33, 40), numbers(48, 40, seed=1), numbers(*bias_shape, seed=2)
+    grad = numbers(2, 33, 48, seed=3)
+    filled = [
+        n150.put(torch.zeros_like(each)) if asked else None
+        for each, asked in zip((x, weight, bias), required, strict=True)
+    ]
+    given = n150.ttnn.operations.moreh.linear_backward(
+        n150.put(grad),
+        n150.put(x),
+        n150.put(weight),
+        are_required_outputs=required,
+        bias=n150.put(bias),
+        input_grad=filled[0],
+        weight_grad=filled[1],
+        bias_grad=filled[2],
+    )
+    leaves = [each.clone().requires_grad_() for each in (x, weight, bias)]
+    expected = torch.autograd.grad(leaves[0] @ leaves[1].T + leaves[2], leaves, grad)
+    for output, kept, gradient, asked in zip(given, filled, expected, required, strict=True):
+        assert (output is not None) == asked
+        assert not asked or near(n150.read(output), gradient)
+        assert not asked or near(n150.read(kept), gradient)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, 3, [0, 3], [1, 2], [], None])
+def test_sum_and_its_gradient_keep_what_ttnn_keeps(n150: Board, dim: Any) -> None:
+    x, dims = numbers(2, 3, 40, 50), list(range(4)) if dim in (None, []) else dim
+    summed = n150.ttnn.operations.moreh.sum(n150.put(x), dim)
+    assert near(n150.read(summed).flatten(), x.sum(dims).flatten())
+    grad = numbers(*summed.shape, seed=1)
+    spread = n150.ttnn.operations.moreh.sum_backward(n150.put(grad), input=n150.put(x), dim=dim)
+    expected = grad.reshape(x.sum(dims, keepdim=True).shape).expand(x.shape)
+    assert near(n150.read(spread), expected)

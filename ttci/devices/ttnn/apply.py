@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from ttci.devices.ttnn.goldens import CHANGES, GOLDENS, place_of
 from ttci.devices.ttnn.leaves import Leaves
 from ttci.devices.ttnn.numbers import GoldenError
+from ttci.devices.ttnn.swallowed import refuse_swallowed
 from ttci.errors import describe
 from ttci.tensors import map_tensors, tensors_in
 
@@ -26,6 +27,8 @@ _OWN_KERNELS = {  # what a golden of such an operation is given, and gives
     "ttnn.generic_op": "its kernels are your own, and none runs on a mock board; of the list of its "
     "tensors and its program, the golden gives what the last tensor holds",
 }
+# By these, goldens give nothing where ttnn's own comparison could not judge what a board gives.
+_OF_COMPARISONS = ("_ttnn_skip_comparison", "_ttnn_input_is_bfloat8_b")
 _NAMES_OF_FIRST = ("input_tensor", "input_tensor_a", "input", "tensor")
 Of = Callable[[Any], Tensor]  # what one chip holds of a ttnn tensor
 
@@ -84,21 +87,13 @@ class Goldens:
         Raises:
             GoldenError: where there is no golden, or it fails.
         """
-        how = _HOW_TO_REGISTER.format(name=call.name)
-        try:
+        with errors_named(call.name):
             result = self._result(call, of)
-        except GoldenError as error:
-            if str(error).startswith(call.name):
-                raise
-            raise GoldenError(f"{call.name}: {error}") from None
-        except Exception as error:
-            place = place_of(call.name)
-            golden, advice = (f"golden ({place})", "mend it") if place else ("golden", how)
-            raise GoldenError(f"{call.name}: its {golden} fails: {describe(error)}; {advice}") from error
         if result is NotImplemented:
-            own = _OWN_KERNELS.get(call.name)
+            own, how = _OWN_KERNELS.get(call.name), _HOW_TO_REGISTER.format(name=call.name)
             raise GoldenError(f"{call.name} has no golden; {how}" + (f"; {own}" if own else ""))
-        return [part for tensor in tensors_in(result) for part in _parts_of(tensor.detach())]
+        is_packed = _is_backward(call.name) and call.leaves.has_complex((call.args, call.kwargs))
+        return [part for tensor in tensors_in(result) for part in _parts_of(tensor.detach(), is_packed)]
 
     def _result(self, call: OperationCall, of: Of) -> Any:
         result = NotImplemented
@@ -115,9 +110,11 @@ class Goldens:
     def _of_ttnn(self, call: OperationCall, of: Of) -> Any:
         """What ttnn's own golden gives; some change their inputs: those get copies, once that is known."""
         golden, kind = call.operation.golden_function, (call.name, len(call.args), *sorted(call.kwargs))
+        refuse_swallowed(golden, call.kwargs)
         args, kwargs = self._for_ttnns(call, of)
-        if call.name.endswith("_bw"):  # these ask for the gradients of their inputs
-            return golden(*map_tensors(args, _watched), **map_tensors(kwargs, _watched))
+        if _is_backward(call.name):  # these ask for the gradients of their inputs
+            gradients = golden(*map_tensors(args, _watched), **map_tensors(kwargs, _watched))
+            return _required(gradients, call.kwargs.get("are_required_outputs"))
         if self.changes_inputs.get(kind, True):
             args, kwargs = (map_tensors(given, Tensor.clone) for given in (args, kwargs))
         result = golden(*args, **kwargs)
@@ -137,8 +134,29 @@ class Goldens:
             for owner, reader in ((decorators, "to_torch_for_comparison"), (self._ttnn, "to_torch")):
                 stack.callback(setattr, owner, reader, getattr(owner, reader))
                 setattr(owner, reader, of)
-            prepared: tuple[Any, Any] = prepare(call.args, call.kwargs)
-            return prepared
+            args, kwargs = prepare(call.args, call.kwargs)
+            return args, {name: value for name, value in kwargs.items() if name not in _OF_COMPARISONS}
+
+
+@contextmanager
+def errors_named(operation: str) -> Iterator[None]:
+    """What goes wrong in a golden is said of its operation, with what to do.
+
+    Raises:
+        GoldenError: in place of every other exception.
+    """
+    try:
+        yield
+    except GoldenError as error:
+        if str(error).startswith(operation):
+            raise
+        raise GoldenError(f"{operation}: {error}") from None
+    except Exception as error:
+        place = place_of(operation)
+        golden, advice = ("golden", _HOW_TO_REGISTER.format(name=operation))
+        if place:
+            golden, advice = f"golden ({place})", "mend it"
+        raise GoldenError(f"{operation}: its {golden} fails: {describe(error)}; {advice}") from error
 
 
 def _first_by_place(golden: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -162,5 +180,19 @@ def _watched(tensor: Tensor) -> Tensor:
     return copy.requires_grad_() if copy.is_floating_point() or copy.is_complex() else copy
 
 
-def _parts_of(tensor: Tensor) -> tuple[Tensor, ...]:
-    return (tensor.real, tensor.imag) if tensor.is_complex() else (tensor,)
+def _is_backward(name: str) -> bool:
+    return name.endswith("_bw")
+
+
+def _required(gradients: Any, required: Any) -> Any:
+    """Those that were asked for, of a golden that gives all."""
+    if required is None or any(gradient is None for gradient in gradients):
+        return gradients
+    return [gradient for gradient, is_required in zip(gradients, required, strict=True) if is_required]
+
+
+def _parts_of(tensor: Tensor, is_packed: bool) -> tuple[Tensor, ...]:
+    """The real and the imaginary part of a complex tensor, which goldens of ttnn may give side by side."""
+    if tensor.is_complex():
+        return tensor.real, tensor.imag
+    return tensor.chunk(2, dim=-1) if is_packed else (tensor,)

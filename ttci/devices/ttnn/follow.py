@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttci.devices.ttnn.apply import Goldens, OperationCall
+from ttci.devices.ttnn.apply import Goldens, OperationCall, errors_named
+from ttci.devices.ttnn.construction import construction_followed
 from ttci.devices.ttnn.engine import EngineSettings, as_on_engine, engine_settings
 from ttci.devices.ttnn.files import FollowedFiles
 from ttci.devices.ttnn.goldens import COLLECTIVES, COPIES, UNDEFINED, OnChips, check_names
@@ -24,6 +25,7 @@ from ttci.tensors import tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
 _READS = ("ttnn.to_torch", "ttnn.from_device", "ttnn.pearson_correlation_coefficient")
+_FIRST_OF_COLLECTIVES = ("input_tensor", "input_tensor_q", "topk_tensor", "routing_weights_tensor")
 _DEADLY = ("ttnn.point_to_point",)  # ttnn 0.81.1 dies of a segmentation fault, without any follower too
 
 
@@ -59,6 +61,7 @@ class Follower:
         self._stack.enter_context(self._methods)
         self._stack.enter_context(self._weights.followed())
         self._stack.enter_context(self._files)
+        self._stack.enter_context(construction_followed(self._ttnn, self._constructed))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -221,12 +224,12 @@ class Follower:
 
     def _of_collective(self, call: OperationCall) -> list[Shards]:
         kwargs = dict(call.own_kwargs)
-        tensor, *others = call.args or (kwargs.pop("input_tensor"),)
+        tensor, *others = call.args or [kwargs.pop(name) for name in _FIRST_OF_COLLECTIVES if name in kwargs]
         shards = self.numbers.of(tensor, call.name)
         others, kwargs = self._leaves.in_torch(
             (others, kwargs), lambda other: OnChips(self.numbers.of(other, call.name))
         )
-        with as_on_engine(self._engine_settings(call)):
+        with as_on_engine(self._engine_settings(call)), errors_named(call.name):
             by_chip = COLLECTIVES[call.name](shards, self.numbers.mesh_shape_of(tensor), *others, **kwargs)
         return [list(shards) for shards in zip(*map(tensors_in, by_chip), strict=True)]
 
@@ -270,6 +273,10 @@ class Follower:
         pieces = self.numbers.plain_device_tensors(host)
         shards = [self.numbers.rounding.held_by(piece) for piece in (pieces[:1] if replicated else pieces)]
         self.numbers.store_exactly(tensor, shards * copies if replicated else shards, padding=padding)
+
+    def _constructed(self, tensor: Any, value: Tensor, how: dict[str, Any]) -> None:
+        if self._active:
+            self._store_from_host((value,), how, tensor)
 
     def _on_host(self, value: Tensor, tensor: Any, mapper: Any) -> Any:
         """What `tensor` was made of `value` as, in memory that can be read."""

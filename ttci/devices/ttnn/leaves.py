@@ -37,6 +37,10 @@ class Leaves:
 
         return map_leaves(value, self._is_leaf, change_real)
 
+    def has_complex(self, value: Any) -> bool:
+        """Whether there is a complex tensor in `value`."""
+        return any(isinstance(leaf, self._complex) for leaf in leaves_in(value, self._is_leaf))
+
     def in_torch(self, value: Any, of: Callable[[Any], Any]) -> Any:
         """`value` with what `of` gives for every tensor of it; of a complex one a complex tensor."""
 

@@ -251,7 +251,12 @@ class Numbers:
         self._drop(*(key for key, entry in self._entries.items() if entry.stored_at > clock))
 
     def _drop_what_lay_under(self, tensor: Any, mesh_id: int, buffer: int) -> None:
-        """Two buffers at one address are never both allocated: ttnn does not say when a tensor is freed."""
+        """Two buffers at one address are never both allocated: ttnn does not say when a tensor is freed.
+
+        But for those without a number, which take no room.
+        """
+        if not math.prod(tensor.shape):
+            return
         address = (mesh_id, tensor.memory_config().buffer_type, tensor.buffer_address())
         before = self._at_address.get(address, buffer)
         if before != buffer:

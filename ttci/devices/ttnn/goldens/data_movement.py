@@ -145,3 +145,28 @@ def _scatter(
     if reduce is None:
         return NotImplemented
     return x.scatter_reduce(dim, index.long(), src.to(x.dtype), _JOINS[reduce])
+
+
+_BITS = {"FLOAT32": torch.int32, "INT32": torch.int32, "UINT32": torch.int32}
+_FLOATS = {"FLOAT32": torch.float32, "BFLOAT16": torch.bfloat16}
+
+
+@register_golden("ttnn.bitcast")
+def _bitcast(x: Tensor, dtype: Any, *_: Any, **__: Any) -> Tensor:
+    """The bits of one type as another that is as wide."""
+    bits = _BITS.get(dtype.name, torch.int16)
+    if x.is_floating_point():
+        x = x.to(torch.float32 if bits is torch.int32 else torch.bfloat16).view(bits)
+    signed = x.to(bits)  # it wraps
+    if dtype.name in _FLOATS:
+        return signed.view(_FLOATS[dtype.name]).float()
+    return signed.long() % 2 ** torch.iinfo(bits).bits if dtype.name.startswith("U") else signed.long()
+
+
+@register_golden("ttnn.sort")
+def _sort(
+    x: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, **_: Any
+) -> tuple[Tensor, Tensor]:
+    """Of a tensor without dimensions too, which ttnn's own golden cannot compare."""
+    values, places = torch.sort(x, dim=dim, descending=descending, stable=stable)
+    return values, places

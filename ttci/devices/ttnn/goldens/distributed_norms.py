@@ -11,7 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttci.devices.ttnn.goldens.registry import register_golden
+from ttci.devices.ttnn.goldens.registry import (
+    CHANGES,
+    COLLECTIVES,
+    OnChips,
+    groups_of_chips,
+    register_golden,
+)
 
 _TILE = 32
 _SHARDED = "LayerNormShardedMultiCoreProgramConfig"
@@ -21,24 +27,33 @@ def _is_sharded(program_config: Any) -> bool:
     return type(program_config).__name__ == _SHARDED
 
 
-@register_golden("ttnn.layer_norm_pre_all_gather")
+def _with_residual(
+    x: Any, *, residual_input_tensor: Any = None, program_config: Any = None, **_: Any
+) -> list[Any]:
+    """The sharded programs put the sum where `x` was."""
+    return [x] if residual_input_tensor is not None and _is_sharded(program_config) else []
+
+
+@register_golden("ttnn.layer_norm_pre_all_gather", changes=_with_residual)
 def _layer_norm_statistics(
     x: Tensor, *, residual_input_tensor: Tensor | None = None, program_config: Any = None, **_: Any
 ) -> Any:
     if not _is_sharded(program_config):
         return NotImplemented
-    x = x if residual_input_tensor is None else x + residual_input_tensor
-    return torch.cat([_column(x.mean(-1)), _column(x.square().mean(-1))], dim=-1)
+    total = x if residual_input_tensor is None else x + residual_input_tensor
+    statistics = torch.cat([_column(total.mean(-1)), _column(total.square().mean(-1))], dim=-1)
+    return statistics if residual_input_tensor is None else [statistics, total]
 
 
-@register_golden("ttnn.rms_norm_pre_all_gather")
+@register_golden("ttnn.rms_norm_pre_all_gather", changes=_with_residual)
 def _rms_norm_statistics(
     x: Tensor, *, residual_input_tensor: Tensor | None = None, program_config: Any = None, **_: Any
 ) -> Any:
     if not _is_sharded(program_config):
         return NotImplemented
-    x = x if residual_input_tensor is None else x + residual_input_tensor
-    return _column(x.square().mean(-1))
+    total = x if residual_input_tensor is None else x + residual_input_tensor
+    statistics = _column(total.square().mean(-1))
+    return statistics if residual_input_tensor is None else [statistics, total]
 
 
 @register_golden("ttnn.layer_norm_post_all_gather")
@@ -75,6 +90,35 @@ def _rms_norm(
         return NotImplemented
     of_square = stats[..., ::_TILE].mean(-1, keepdim=True)  # over the chips
     return _scaled(x * torch.rsqrt(of_square + epsilon), weight, bias)
+
+
+def _fused_rms_norm(
+    shards: list[Tensor],
+    mesh_shape: tuple[int, ...],
+    _program: Any,
+    cluster_axis: int,
+    *_: Any,
+    residual_input_tensor: OnChips | None = None,
+    epsilon: float = 1e-12,
+    weight: OnChips,
+    **__: Any,
+) -> list[tuple[Tensor, ...]]:
+    """Over the widths of all chips of a line; the sum with the residual stands where the residual was."""
+    added = residual_input_tensor or [torch.zeros(1)] * len(shards)
+    totals = [own + more for own, more in zip(shards, added, strict=True)]
+    given: list[tuple[Tensor, ...]] = [()] * len(shards)
+    for line in groups_of_chips(mesh_shape, cluster_axis):
+        of_square = torch.stack([totals[chip].square().mean(-1, keepdim=True) for chip in line]).mean(0)
+        for chip in line:
+            normed = _scaled(totals[chip] * torch.rsqrt(of_square + epsilon), weight[chip], None)
+            given[chip] = (normed,) if residual_input_tensor is None else (normed, totals[chip])
+    return given
+
+
+COLLECTIVES["ttnn.fused_rms_minimal"] = _fused_rms_norm
+CHANGES["ttnn.fused_rms_minimal"] = lambda *_, residual_input_tensor=None, **__: (
+    [] if residual_input_tensor is None else [residual_input_tensor]
+)
 
 
 def _column(values: Tensor) -> Tensor:

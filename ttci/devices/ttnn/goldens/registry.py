@@ -133,7 +133,7 @@ def of_all_groups(golden: Golden) -> Golden:
         **kwargs: Any,
     ) -> list[Any]:
         results: list[Any] = list(shards)
-        for group in _groups(mesh_shape, cluster_axis):
+        for group in groups_of_chips(mesh_shape, cluster_axis):
             own = [_on_group(value, group) for value in args]
             own_kwargs = {key: _on_group(value, group) for key, value in kwargs.items()}
             given = golden([shards[chip] for chip in group], *own, **own_kwargs)
@@ -148,7 +148,7 @@ def _on_group(value: Any, group: list[int]) -> Any:
     return OnChips(value[chip] for chip in group) if isinstance(value, OnChips) else value
 
 
-def _groups(mesh_shape: tuple[int, ...], cluster_axis: int | None) -> list[list[int]]:
+def groups_of_chips(mesh_shape: tuple[int, ...], cluster_axis: int | None) -> list[list[int]]:
     """The chips that take part in a collective together: all, or those along one axis of the mesh."""
     chips = torch.arange(torch.Size(mesh_shape).numel()).reshape(mesh_shape)
     if cluster_axis is None:

@@ -106,7 +106,64 @@ def _clamp_bw(grad_tensor: Tensor, input_tensor: Tensor, *bounds: Any, **named: 
     return torch.where(inside, grad_tensor, 0.0)
 
 
+@register_golden("ttnn.prod_bw")
+def _prod_bw(grad_tensor: Tensor, input_tensor: Tensor, dim: int | None = None, *_: Any, **__: Any) -> Tensor:
+    """A gradient may be as large as the input: what counts lies where each reduced dimension begins."""
+    with torch.enable_grad():
+        x = input_tensor.detach().clone().requires_grad_()
+        product = x.prod().reshape((1,) * x.ndim) if dim is None else x.prod(dim, keepdim=True)
+        first = tuple(slice(size) for size in product.shape)
+        (gradient,) = torch.autograd.grad(product, x, grad_tensor[first])
+    return gradient
+
+
 @register_golden("ttnn.acosh_bw")
 def _acosh_bw(grad_tensor: Tensor, input_tensor: Tensor, **_: Any) -> Tensor:
     """Nan below 1, and infinite there, with the gradient's sign."""
     return grad_tensor / (input_tensor - 1).sqrt() / (input_tensor + 1).sqrt()
+
+
+@register_golden("ttnn.moreh_linear_backward")
+def _linear_backward(
+    output_grad: Tensor,
+    input: Tensor,  # noqa: A002  # ttnn's name
+    weight: Tensor,
+    *,
+    are_required_outputs: Sequence[bool] = (True, True, True),
+    bias: Tensor | None = None,
+    **_: Any,
+) -> list[Tensor]:
+    """Those gradients that are asked for; the weight is [out, in], the bias [1, out] or [1, 1]."""
+    rows, of_output = input.flatten(0, -2), output_grad.flatten(0, -2)  # [N, in], [N, out]
+    of_bias = of_output.sum(0) if bias is None or bias.numel() > 1 else of_output.sum()
+    grads = [
+        output_grad @ weight,
+        of_output.T @ rows,
+        of_bias if bias is None else of_bias.reshape(bias.shape),
+    ]
+    return [grad for grad, is_required in zip(grads, are_required_outputs, strict=True) if is_required]
+
+
+@register_golden("ttnn.moreh_sum")
+def _sum(input: Tensor, dim: int | Sequence[int] | None = None, **_: Any) -> Any:  # noqa: A002  # ttnn's name
+    """Over all dimensions where the list of them is empty; ttnn's own golden takes the other cases."""
+    return (
+        input.sum().reshape(1) if dim is not None and not isinstance(dim, int) and not dim else NotImplemented
+    )
+
+
+@register_golden("ttnn.moreh_sum_backward")
+def _sum_backward(
+    output_grad: Tensor,
+    *,
+    input: Tensor | None = None,  # noqa: A002  # ttnn's name
+    dim: int | Sequence[int] | None = None,
+    **_: Any,
+) -> Tensor:
+    """The last two dimensions are kept where they are summed, without `keepdim` too."""
+    if input is None:
+        return output_grad
+    dims = range(input.ndim) if dim is None or dim == [] else [dim] if isinstance(dim, int) else dim
+    summed = {place % input.ndim for place in dims}
+    kept = [1 if place in summed else size for place, size in enumerate(input.shape)]
+    return output_grad.reshape(kept).expand(input.shape)
