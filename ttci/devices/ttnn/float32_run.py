@@ -74,7 +74,7 @@ class Float32Numbers(Numbers):
     def _in_same_memory(self, tensor: Any) -> Shards | None:
         place = self.place_of(tensor)
         shape = tuple(tensor.shape)
-        for key in self._in_buffer.get(place[0], ()) if place else ():
+        for key in self._buffers.ids_in(place[0]) if place else ():
             entry = self._entries[key]
             if entry.place == place and entry.shards[0].numel() == tensor.logical_volume():
                 return [shard.reshape(shape) for shard in entry.shards]

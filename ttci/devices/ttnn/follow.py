@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from ttci.devices.ttnn.methods import FollowedMethods
 from ttci.devices.ttnn.numbers import GoldenError, Numbers, Shards
 from ttci.devices.ttnn.padding import padding_made
 from ttci.devices.ttnn.prepared import CONVOLUTIONS, MOVES, PreparedWeights
+from ttci.devices.ttnn.shapes import in_shape, shows_padding
 from ttci.tensors import tensors_in
 
 _FROM_HOST = ("ttnn.from_torch", "ttnn.as_tensor")
@@ -187,7 +188,7 @@ class Follower:
         known = [self.numbers.padding_of(tensor) for tensor in call.inputs if tensor in self.numbers]
         padding = padding_made(name, call.args, call.kwargs, known)
         for tensor, shards in zip(outputs, results, strict=True):
-            shards = self._in_shape(name, tensor, shards)
+            shards = in_shape(name, tensor, shards)
             self.numbers.store(tensor, shards, inputs=call.inputs, padding=padding)
         self._fill(call, outputs)
 
@@ -205,7 +206,7 @@ class Follower:
     def results(self, call: OperationCall, outputs: list[Any]) -> list[Shards]:
         """What the golden gives: a list of output tensors, each the shards of all chips."""
         name = call.name
-        if name == "ttnn.reshape" and _shows_padding(call.inputs[0], outputs[0]):
+        if name == "ttnn.reshape" and shows_padding(call.inputs[0], outputs[0]):
             return [self.numbers.padded(call.inputs[0], name)]
         if name in UNDEFINED:
             return [[torch.full(tuple(tensor.shape), torch.nan)] for tensor in outputs]
@@ -242,19 +243,6 @@ class Follower:
         value = shards[chip] if len(shards) > 1 else shards[0]
         return self._weights.as_used(call, tensor, value) if call.name in CONVOLUTIONS else value
 
-    def _in_shape(self, name: str, tensor: Any, shards: Shards) -> Shards:
-        """`shards` in the shape of `tensor`.
-
-        A golden may keep, or drop, dimensions of size 1, and keep images whole that ttnn flattens.
-        """
-        shape = tuple(tensor.shape)
-        if all(tuple(shard.shape) == shape for shard in shards):
-            return shards
-        for shard in shards:
-            if _without_ones(shape) not in (_without_ones(shard.shape), _without_ones(_flat(shard.shape))):
-                raise GoldenError(f"{name}: ttnn gives shape {shape}, its golden {tuple(shard.shape)}")
-        return [shard.reshape(shape) for shard in shards]
-
     def _store_from_host(self, args: Any, kwargs: Any, tensor: Any) -> None:
         """A tensor made of a torch tensor: rounded, and split over the chips by ttnn, on the host."""
         value = torch.as_tensor(args[0] if args else kwargs["tensor"]).detach()
@@ -285,19 +273,3 @@ class Follower:
         return self._ttnn.Tensor(
             tensor=value.contiguous(), data_type=tensor.dtype, layout=tensor.layout, mesh_mapper=mapper
         )
-
-
-def _flat(shape: Sequence[int]) -> Sequence[int]:
-    """[1, 1, N * H * W, C] of images [N, H, W, C]."""
-    return (1, 1, math.prod(shape[:3]), shape[3]) if len(shape) == 4 else shape
-
-
-def _shows_padding(given: Any, output: Any) -> bool:
-    """Whether an operation that moves numbers gives more of them than it got."""
-    with_padding: int = math.prod(given.padded_shape)
-    made: int = math.prod(output.shape)
-    return math.prod(given.shape) < made and made == with_padding
-
-
-def _without_ones(shape: Sequence[int]) -> list[int]:
-    return [size for size in shape if size != 1]

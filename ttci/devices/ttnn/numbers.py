@@ -8,13 +8,13 @@ filled where a tensor is made on the host, and by the golden after each operatio
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from ttci.devices.ttnn.buffers import Buffers
 from ttci.devices.ttnn.padding import UNDEFINED_PADDING, with_padding
 from ttci.devices.ttnn.rounding import Rounding
 from ttci.devices.ttnn.traced import Place, is_traced
@@ -55,10 +55,7 @@ class Numbers:
         self.rounding = Rounding(ttnn)
         self.plain_device_tensors: Callable[[Any], list[Any]] = ttnn.get_device_tensors
         self._entries: dict[int, _Entry] = {}
-        # By buffer, the ids of tensors that lie there.
-        self._in_buffer: defaultdict[int, set[int]] = defaultdict(set)
-        # By mesh, kind of memory and address, the buffer that was last seen there.
-        self._at_address: dict[tuple[int, Any, int], int] = {}
+        self._buffers = Buffers(ttnn)
         self._closed: set[int] = set()  # ids of tensors that lay on a mesh that is closed
         self._overwritten: set[int] = set()  # ids of tensors where a trace wrote something else
         self._hollow: set[int] = set()  # ids of host tensors that hold the zeros of a mock board
@@ -121,11 +118,11 @@ class Numbers:
                 shards = shards * chips
             if chips != math.prod(mesh_shape):  # a piece of a tensor
                 mesh_shape = (chips,)
-            self._drop_what_lay_under(tensor, mesh_id, place[0])
+            self._drop(*self._buffers.ids_under(tensor, mesh_id, place[0]))
             was_known = tensor in self
             self._drop(tensor.tensor_id)  # it may have lain elsewhere
             self._change_views(place, shards, tensor.dtype, was_known=was_known)
-            self._in_buffer[place[0]].add(tensor.tensor_id)
+            self._buffers.add(place[0], tensor.tensor_id)
         elif mesh_shape is None or math.prod(mesh_shape) != len(shards):
             mesh_shape = (len(shards),)
         self._entries[tensor.tensor_id] = _Entry(
@@ -214,14 +211,7 @@ class Numbers:
 
     def place_of(self, tensor: Any) -> Place | None:
         """Where a tensor lies on a board; None on the host."""
-        if is_traced(tensor):
-            place: Place = tensor.place
-            return place
-        if not self._ttnn.is_tensor_storage_on_device(tensor):
-            return None
-        chips = tensor.device_coords()
-        of_all = len(chips) == math.prod(tensor.device().shape)
-        return tensor.buffer_unique_id(), () if of_all else tuple(map(tuple, chips))
+        return self._buffers.place_of(tensor)
 
     def ids(self) -> set[int]:
         """Of the tensors whose values are known."""
@@ -250,28 +240,12 @@ class Numbers:
         """Forget what was stored after `clock`: nobody uses it any more."""
         self._drop(*(key for key, entry in self._entries.items() if entry.stored_at > clock))
 
-    def _drop_what_lay_under(self, tensor: Any, mesh_id: int, buffer: int) -> None:
-        """Two buffers at one address are never both allocated: ttnn does not say when a tensor is freed.
-
-        But for those without a number, which take no room.
-        """
-        if not math.prod(tensor.shape):
-            return
-        address = (mesh_id, tensor.memory_config().buffer_type, tensor.buffer_address())
-        before = self._at_address.get(address, buffer)
-        if before != buffer:
-            self._drop(*self._in_buffer.get(before, ()))
-        self._at_address[address] = buffer
-
     def _drop(self, *keys: int) -> None:
         for key in keys:
             entry = self._entries.pop(key, None)
             if entry is None or entry.place is None:
                 continue
-            buffer = entry.place[0]
-            self._in_buffer[buffer].discard(key)
-            if not self._in_buffer[buffer]:
-                del self._in_buffer[buffer]
+            self._buffers.remove(entry.place[0], key)
 
     def _shards_of_type(self, tensor: Any, dtype: Any) -> Shards:
         entry = self._entries.get(tensor.tensor_id)
@@ -290,7 +264,7 @@ class Numbers:
 
         One that was not known may be a result that an operation put where its input was, or a view.
         """
-        for key in list(self._in_buffer[place[0]]):
+        for key in self._buffers.ids_in(place[0]):
             entry = self._entries[key]
             overlaps = entry.place is not None and () in (entry.place[1], place[1])
             if entry.place == place and entry.dtype == dtype and _sizes(entry.shards) == _sizes(shards):
