@@ -19,7 +19,9 @@ from ttci.results import Comparison, Drift
 MOST_RUNS = 8  # the newest, whose ratios are added up: a change is called for eight runs
 # A comparison's interval holds 99.9 % of normal noise, which is as wide as Student's t and its looks make it.
 _INTERVAL = 3.2905
-_CRITICAL = 4.3  # standard errors that a sum must exceed: each of eight is looked at for eight runs
+# Standard errors that a sum must exceed. A comparison ends where its own interval is sure, so that the first
+# sums take its word; a false one would be said again for eight runs, so that later ones ask for more.
+_FIRST_SUMS, _CRITICAL, _CRITICAL_LATER = 3, _INTERVAL, 4.0
 _MAY_BE = 1.645  # standard errors: the upper end of a one-sided interval of 95 %
 
 
@@ -40,17 +42,26 @@ class _Link:
 
 @dataclass(frozen=True)
 class _Sum:
-    """The newest links together, of which `last` is the oldest."""
+    """The newest links together, of which `last` is the oldest, and `worst` the largest error."""
 
     size: float
     error: float
     links: int
     last: _Link
+    worst: float
 
     @property
     def is_sure(self) -> bool:
         """Whether noise does not explain it."""
-        return abs(self.size) > _CRITICAL * self.error
+        critical = _CRITICAL if self.links <= _FIRST_SUMS else _CRITICAL_LATER
+        return abs(self.size) > critical * self.error
+
+    def matters(self, change: float) -> bool:
+        """Whether it may be as large as this, but for what one link leaves open.
+
+        More links leave more open, and what they add does not make a change that is too small any larger.
+        """
+        return abs(self.size) + _MAY_BE * self.worst >= change
 
     def may_be(self, change: float, sign: float) -> bool:
         """Whether it may be a change by this logarithm, in that direction."""
@@ -118,17 +129,17 @@ def _links(window: Sequence[Point], current: Point) -> Iterator[_Link]:
 
 
 def _sums(links: Iterator[_Link]) -> Iterator[_Sum]:
-    size = variance = 0.0
+    size = variance = worst = 0.0
     for count, link in enumerate(links, 1):
-        size, variance = size + link.size, variance + link.error**2
-        yield _Sum(size, math.sqrt(variance), count, link)
+        size, variance, worst = size + link.size, variance + link.error**2, max(worst, link.error)
+        yield _Sum(size, math.sqrt(variance), count, link, worst)
 
 
 def _sure(sums: Sequence[_Sum], smallest: float) -> _Sum | None:
     """The fewest links that show a change, unless all of them together show that it is gone again."""
     for found in sums:
         sign = math.copysign(1, found.size)
-        if found.is_sure and found.may_be(smallest, sign) and sums[-1].may_be(smallest, sign):
+        if found.is_sure and found.matters(smallest) and sums[-1].may_be(smallest, sign):
             return found
     return None
 

@@ -21,11 +21,11 @@ _MOST_LEFT_OUT = (
 )
 _NEWEST_OF_A_LEVEL = 60  # runs that its mean is of: an unfound step further back does no harm
 # How likely noise alone goes so far, one-sided, by how many runs are judged together.
-_SLOWER = {1: 1e-4, 2: 5e-5, 3: 8e-4}
+_SLOWER = {1: 1e-4, 2: 5e-5, 3: 7e-4}
 _FASTER = {1: 5e-5, 2: 2e-5, 3: 3e-5}  # nobody waits for it: the false calls are spent on slower
 _AGREEMENT = {1: 0.0, 2: 1.0, 3: 1.5}  # standard deviations from their middle that a run counts at most
 _MOST_DISAGREEMENT = 2.8  # standard deviations that a run may lie nearer to the level than their mean
-_MOST_CHANCE, _AS_FAR = 5e-4, 0.85  # by the window's own runs, normal or not; a part of the change
+_MOST_CHANCE, _AS_FAR = 5e-4, 0.95  # by the window's own runs, normal or not; a part of the change
 _DRAWS_OF_ONE = 4  # a single run is only suspected, or its three reruns agree with it
 _SMALL = 0.01  # a difference of correlations
 _MAY_BE = 1.645  # standard errors: the upper end of a one-sided interval of 95 %
