@@ -68,7 +68,15 @@ def test_of_several_comparisons_the_newest_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "figure", [compared(half_width=None), compared(ratio=None), counted(5.0, 5.5, identity())]
+    "figure",
+    [
+        compared(half_width=None),
+        compared(ratio=None),
+        compared(ratio=0.02),
+        compared(ratio=1e13),
+        counted(5.0, 5.5, identity()),
+    ],
+    ids=["too few pairs", "of a base of 0", "down to 0", "of another unit", "without noise"],
 )
 def test_what_is_not_sure_of_anything_or_has_no_noise_has_no_ratio(figure: Figure) -> None:
     assert ratio_of(with_base(a_run(), [a_comparison(figure)])) is None

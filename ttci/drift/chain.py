@@ -101,7 +101,7 @@ def beside_bases(
     if found is not None:
         return _changed(judgement, found, window, direction)
     told = replace(judgement, chain=sums[-1].as_chain())
-    reaches_back = sums[-1].last.position <= len(window) - MOST_RUNS or not follows
+    reaches_back = sums[-1].last.position <= len(window) - MOST_RUNS
     is_moved = judgement.is_suspected or judgement.drift in (Drift.SLOWER, Drift.FASTER)
     is_unchanged = not any(sums[-1].may_be(smallest, sign) for sign in (1, -1))
     if is_moved and reaches_back and is_unchanged and current.beside_base:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ttci.errors import encodable
 from ttci.results.error_map import ErrorMap
@@ -25,6 +25,10 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+LARGEST_RATIO = 1e12  # or its inverse: no figure changes by more
+_Factor = Annotated[float, Field(gt=1 / LARGEST_RATIO, lt=LARGEST_RATIO)]
+
+
 class BaseRatio(_Record):
     """A figure of a run over that of the run's base, both measured in turns on one machine.
 
@@ -35,9 +39,9 @@ class BaseRatio(_Record):
         noise: the standard deviation of a pair of processes, as a fraction.
     """
 
-    ratio: float
-    low: float
-    high: float
+    ratio: _Factor
+    low: _Factor
+    high: _Factor
     pairs: int = 1
     noise: float | None = None
 
