@@ -16,7 +16,6 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,54 +32,18 @@ from benchmarks._compared_repository import (
     compared,
     make_repository,
 )
-from ttci.compare.intervals import MOST_FALSE_CALLS, interval_of, is_look
+from benchmarks._processes import MOST_PAIRS, PAIR_NOISES, SAME, Noise, measured
+from ttci.compare.intervals import MOST_FALSE_CALLS
 from ttci.results import Comparison
 
 SEED = 20261128
-MOST_PAIRS = 40  # of processes: about a minute of a module of 5 ms on a quiet machine
-SAME = 0.02
 _SERIES, _SERIES_CHANGED = 50_000, 1_000
-
-Noise = Callable[
-    [Generator], float
-]  # the logarithm of head/base of a pair of processes where nothing has changed
-
-
-def _normal(deviation: float) -> Noise:
-    return lambda generator: generator.normal(0, deviation)
-
-
-def _outliers(deviation: float) -> Noise:
-    """One pair in ten varies ten times as much: another process has begun in its middle."""
-    return lambda generator: generator.normal(0, deviation * (10 if generator.random() < 0.1 else 1))
-
-
-def _two_speeds(generator: Generator) -> float:
-    """Of either side, one process in two is 3 % slower, by where its memory lies."""
-    base, head = generator.integers(2, size=2)
-    return float(0.03 * (head - base) + generator.normal(0, 0.001))
-
-
-NOISES: dict[str, Noise] = {
-    "0.5%": _normal(0.005),
-    "1%": _normal(0.01),
-    "3%": _normal(0.03),
-    "10%": _normal(0.1),
-    "1%, outliers of 10%": _outliers(0.01),
-    "two speeds, 3% apart": _two_speeds,
-}
 
 
 def _said(generator: Generator, noise: Noise, change: float) -> tuple[Comparison, int]:
     """What is said in the end, and after how many pairs of processes."""
-    logarithms = [math.log1p(change) + noise(generator) for _ in range(MOST_PAIRS)]
-    for pairs in range(1, MOST_PAIRS + 1):
-        is_last = pairs == MOST_PAIRS
-        if is_look(pairs) or is_last:
-            word = interval_of(logarithms[:pairs], is_last=is_last).word(SAME)
-            if word is not Comparison.UNSURE:
-                return word, pairs
-    return Comparison.UNSURE, MOST_PAIRS
+    found = measured(generator, noise, change)
+    return found.word(SAME), found.pairs
 
 
 def _print_generated() -> float:
@@ -89,7 +52,7 @@ def _print_generated() -> float:
     print(f"{'noise of a pair':24}{'unchanged: false in 1,000':>27}{'same, of 100':>14}", end="")
     print(f"{'+5%: slower':>14}{'after':>7}{'+2%: slower':>14}{'+1%: same':>12}")
     most = 0
-    for row, (name, noise) in enumerate(NOISES.items()):
+    for row, (name, noise) in enumerate(PAIR_NOISES.items()):
         generator = np.random.default_rng([SEED, row])
         unchanged = [_said(generator, noise, 0.0)[0] for _ in range(_SERIES)]
         false = sum(word in (Comparison.SLOWER, Comparison.FASTER) for word in unchanged)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ttci.artifacts import names
 from ttci.artifacts.bounded import check_readable
+from ttci.artifacts.comparison_files import comparisons_below
 from ttci.artifacts.find import pair_folders, pair_named
 from ttci.cli import history_text as text
 from ttci.cli.history_lookup import Lookup, run_in_reports
@@ -18,6 +19,7 @@ from ttci.errors import ExitCode, InputError, MachineryError, NothingMatchedErro
 from ttci.history import record
 from ttci.history.add import add_runs, reason_against
 from ttci.history.baseline import MOST_POINTS
+from ttci.history.beside_base import with_base
 from ttci.history.commits import Commits
 from ttci.history.compact import compact as compact_store
 from ttci.history.compact import compact_when_due
@@ -50,16 +52,19 @@ def store_of(options: Namespace) -> Store:
 
 
 def add(options: Namespace) -> ExitCode:
-    """Keep the runs below the given folders; what could not be kept is said, and the others are."""
+    """Keep the runs below the given folders, each with what it was beside its base.
+
+    What could not be kept is said, and the others are.
+    """
     store = store_of(options)
     folders = [folder for root in options.folders for folder in pair_folders(root)]
     if not folders:
         raise NothingMatchedError(f"there is no run.json in {', '.join(map(str, options.folders))}")
     runs: list[Run] = []
-    problems: list[str] = []
+    comparisons, problems = comparisons_below(options.folders)
     for folder in folders:
         try:
-            runs += _run_to_keep(folder)
+            runs += (with_base(run, comparisons) for run in _run_to_keep(folder))
         except MachineryError as error:
             problems.append(str(error))
     _say(problems)

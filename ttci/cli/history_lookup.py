@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttci.artifacts import names
+from ttci.artifacts.comparison_files import comparisons_below
 from ttci.artifacts.find import pair_folders
 from ttci.drift.judgement import SeriesDrift
 from ttci.errors import InputError, NothingMatchedError, did_you_mean, quoted
 from ttci.history import record
+from ttci.history.beside_base import with_base
 from ttci.history.index.index import Index
 from ttci.history.index.stored_run import StoredRun
 from ttci.history.series import Series
@@ -138,7 +140,7 @@ class Lookup:
 
 
 def run_in_reports(folder: Path, identity: str) -> Run:
-    """The run of a check's pair below `folder`.
+    """The run of a check's pair below `folder`, with what it was beside its base.
 
     Raises:
         NothingMatchedError: there is none.
@@ -150,7 +152,8 @@ def run_in_reports(folder: Path, identity: str) -> Run:
     if not of_pair:
         advice = did_you_mean(pair, {run.pair for run in runs})
         raise NothingMatchedError(f"{folder}: no run of {quoted(pair)} there; {advice}")
-    return of_pair[0]
+    comparisons, _ = comparisons_below([folder])  # what is wrong with one, the report says
+    return with_base(of_pair[0], comparisons)
 
 
 def _near(identity: str, known: Collection[str]) -> str:

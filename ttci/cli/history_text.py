@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from ttci.drift.judgement import SeriesDrift
+from ttci.drift.reasons import Chain
 from ttci.history.comparability import difference
 from ttci.history.index.stored_run import StoredRun
 from ttci.history.series import SHORT_COMMIT, Point, Series
-from ttci.report.drift_reasons import reason_text, statistics_texts
+from ttci.report.drift_reasons import chain_text, reason_text, statistics_texts
 from ttci.text.one_line import one_line
 from ttci.text.table import align
 from ttci.text.terminal import terminal_width
@@ -83,6 +84,7 @@ def _facts(entry: SeriesDrift) -> Iterator[tuple[str, str]]:
         if entry.current.reruns:
             yield "reruns", ", ".join(_figure(value, unit) for value in entry.current.reruns)
         yield "conditions", entry.current.conditions
+        yield from _beside(entry.current, judgement.chain)
     if judgement.level is not None:
         yield "level", f"{_figure(judgement.level, unit)} of the runs before"
     if judgement.change is not None:
@@ -96,6 +98,15 @@ def _facts(entry: SeriesDrift) -> Iterator[tuple[str, str]]:
     steps = [entry.window[position] for position in judgement.change_points if position < len(entry.window)]
     if steps:
         yield "change points", "; ".join(_run_of(point) for point in steps)
+
+
+def _beside(current: Point, chain: Chain | None) -> Iterator[tuple[str, str]]:
+    """What the run was beside its base, and the comparisons before it that this adds up with."""
+    known = current.beside_base
+    if known and current.base:
+        yield "beside its base", chain_text(Chain(1, current.base, known.ratio, known.low, known.high))
+    if chain and (chain.links > 1 or not known):
+        yield "chain of comparisons", chain_text(chain)
 
 
 def checks_json(points: Mapping[Series, Sequence[Point]]) -> str:
@@ -142,6 +153,8 @@ def point_json(point: Point) -> dict[str, Any]:
         "value": point.value,
         "target": point.target,
         "reruns": list(point.reruns),
+        "base": point.base,
+        "beside_base": point.beside_base.model_dump() if point.beside_base else None,
         "conditions": point.conditions,
         "versions": point.versions,
     }

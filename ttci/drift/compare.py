@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from ttci.catalog.metrics import SMALLEST_CHANGE
+from ttci.drift.chain import beside_bases
 from ttci.drift.judgement import HistoryView, Judgement, SeriesDrift
 from ttci.drift.reasons import NeverMeasured, NotMeasured, OtherConditions
 from ttci.errors import MachineryError
@@ -141,19 +142,29 @@ class _Beside:
 
     def _judged(self, figure: Figure) -> SeriesDrift:
         window = self._window(figure.series, figure.conditions)
-        judgement = self._judgement(figure, window) if window else self._nothing_like(figure)
-        return SeriesDrift(figure.series, judgement, window, self._point(figure), self._baseline.sentence)
+        current = self._point(figure)
+        judgement = self._judgement(figure, window, current) if window else self._nothing_like(figure)
+        return SeriesDrift(figure.series, judgement, window, current, self._baseline.sentence)
 
-    def _judgement(self, figure: Figure, window: Sequence[Point]) -> Judgement:
-        smallest = self._smallest_change
-        return self._judge(
+    def _judgement(self, figure: Figure, window: Sequence[Point], current: Point) -> Judgement:
+        stated, series = self._smallest_change, figure.series
+        smallest = stated(series.metric) if callable(stated) else stated
+        alone = self._judge(
             [point.confirmed for point in window],
             [point.host for point in window],
             figure.value,
             host_of(self._run),
-            direction=figure.series.direction,
-            smallest_change=smallest(figure.series.metric) if callable(smallest) else smallest,
+            direction=series.direction,
+            smallest_change=smallest,
             reruns=figure.reruns,
+            follows=self._baseline.follows,
+        )
+        return beside_bases(
+            alone,
+            window,
+            current,
+            direction=series.direction,
+            smallest_change=smallest,
             follows=self._baseline.follows,
         )
 
@@ -185,7 +196,7 @@ class _Beside:
         (identifier, started), place = self._run_point
         return Point(
             *(identifier, started, figure.value, *place, figure.conditions, self._versions),
-            *(figure.target, figure.reruns),
+            *(figure.target, figure.reruns, self._run.base, figure.beside_base),
         )
 
     def _outcome_of(self, series: Series) -> Outcome | None:

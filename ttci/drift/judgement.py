@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttci.drift.reasons import Reason, Statistics
+from ttci.drift.reasons import Chain, Reason, Statistics
 from ttci.history.series import Point, Series
 from ttci.results import Drift
 
@@ -21,6 +21,7 @@ class Judgement:
     noise: float | None = None  # the standard deviation of a run, as a fraction of the level
     change_points: tuple[int, ...] = ()  # positions in the window at which another level begins
     statistics: Statistics | None = None
+    chain: Chain | None = None  # of comparisons, where the run was measured beside its base
 
 
 @dataclass(frozen=True)

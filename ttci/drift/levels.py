@@ -1,11 +1,14 @@
 """A window taken apart: levels between change points, offsets of hosts, and what is left.
 
-Change points are found by ruptures (C. Truong et al., Signal Processing 167, 2020):
-PELT with a quadratic cost, the penalty in the unit of the noise.
+Change points are proposed by ruptures (C. Truong et al., Signal Processing 167, 2020): PELT with a
+quadratic cost, the penalty in the unit of the noise between neighbours, which a step far off does not
+raise. Too many are proposed, above all where neighbours are correlated. So each is then held against
+what it would be without it: correlated noise, that wanders so far by itself.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +16,16 @@ import numpy as np
 import ruptures
 from numpy.typing import NDArray
 
-from ttci.drift.noise import CLIP, Floats, clipped, lag_correlation, median, standard_deviation
+from ttci.drift.noise import (
+    CLIP,
+    Floats,
+    clipped,
+    lag_correlation,
+    median,
+    plain_correlation,
+    standard_deviation,
+    without_outliers,
+)
 
 SHORTEST_LEVEL = 8  # runs: fewer are no level of their own yet
 FEWEST_OF_A_HOST = 5  # runs, before its offset is known
@@ -22,7 +34,8 @@ _MANY_HOSTS = 20  # of which some may be outliers
 _PENALTY = 3.0  # of a change point: times log(n) and the variance; BIC has 1 to 2, for noise without outliers
 _PASSES = 3  # hosts hide change points, and these the hosts
 _STEPS = 3  # of a robust mean towards its value
-_MOST_PENALTY_CORRELATION = 0.5  # an unfound step looks like correlation, and would stay unfound
+_SURE = 4.0  # standard errors that a step must have, for it was looked for at every run
+_MOST_WANDERING = 0.5  # a correlation: a step looks like more, and would stay unfound
 
 Codes = NDArray[np.intp]
 
@@ -104,9 +117,10 @@ class _Fit:
         self.residuals = self.values - self.offsets[self.codes]
         self.residuals -= median(self.residuals)
         self.noise = standard_deviation(self.residuals, self.degrees_of_freedom)
-        for step in range(_PASSES):
-            self._find_starts(is_first=step == 0)
+        for _ in range(_PASSES):
+            self._find_starts()
             self._fit_means()
+            self._drop_doubtful_starts()
         return Levels(
             values=self.values,
             codes=self.codes,
@@ -138,17 +152,37 @@ class _Fit:
             offsets = np.linalg.lstsq(design, differences - left + clipped(left, limit), rcond=None)[0]
         return np.asarray(offsets, dtype=np.float64)
 
-    def _find_starts(self, *, is_first: bool) -> None:
+    def _find_starts(self) -> None:
         count = len(self.values)
         if self.noise == 0 or count < 2 * SHORTEST_LEVEL:
             return
-        seen = self.values - self.offsets[self.codes]
-        if not is_first:  # before the first levels are known, a step would be clipped like an outlier
-            seen = seen - self.residuals + clipped(self.residuals, 3 * self.noise)
-        correlation = min(self.correlation, _MOST_PENALTY_CORRELATION)
-        penalty = _PENALTY * np.log(count) * self.noise**2 * (1 + correlation) / (1 - correlation)
+        seen, noise = without_outliers(self.values - self.offsets[self.codes])
+        if noise == 0:
+            return
+        penalty = _PENALTY * np.log(count) * noise**2
         search = ruptures.KernelCPD(kernel="linear", min_size=SHORTEST_LEVEL).fit(seen.reshape(-1, 1))
         self.starts = [0, *(int(end) for end in search.predict(pen=penalty)[:-1])]
+
+    def _drop_doubtful_starts(self) -> None:
+        """The weakest first, as long as one is not sure."""
+        while len(self.starts) > 1:
+            seen, _ = without_outliers(self.values - self.offsets[self.codes])
+            bounds = [*self.starts, len(seen)]
+            around = zip(bounds, bounds[1:], bounds[2:], strict=False)
+            errors = [self._standard_errors(seen[first:last], start - first) for first, start, last in around]
+            weakest = int(np.argmin(errors))
+            if errors[weakest] >= _SURE:
+                return
+            del self.starts[weakest + 1]
+            self._fit_means()
+
+    def _standard_errors(self, seen: Floats, start: int) -> float:
+        """Of the step within two levels, were it correlated noise that wanders so far."""
+        step = float(seen[start:].mean() - seen[:start].mean())
+        correlation = min(max(plain_correlation(seen - seen.mean(), 1), 0.0), _MOST_WANDERING)
+        spread = (1 + correlation) / (1 - correlation) * (1 / start + 1 / (len(seen) - start))
+        error = self.noise * math.sqrt(spread)
+        return abs(step) / error if error > 0 else math.inf
 
     def _fit_means(self) -> None:
         """Robust means of levels and hosts, each in steps towards where outliers no longer pull it."""
@@ -170,3 +204,7 @@ class _Fit:
         self.residuals = residuals
         self.noise = standard_deviation(residuals, self.degrees_of_freedom)
         self.correlation = lag_correlation(residuals, self.noise, len(lengths) + bool(len(self.known)))
+        # Means follow correlated noise more closely: each takes off as many runs as are alike.
+        alike = (1 + self.correlation) / (1 - self.correlation)
+        left = max(len(seen) - parameters * alike, len(seen) / 2)
+        self.noise *= math.sqrt(max(self.degrees_of_freedom / left, 1.0))

@@ -16,10 +16,11 @@ Floats = NDArray[np.float64]
 
 CLIP = 2.5  # standard deviations at which a residual counts no further: Huber, Robust Statistics (1981)
 _OUTLIERS = 0.05  # of the runs, at most
-_DEAD_CORRELATION, _CORRELATION_SLOPE = 0.14, 2.8  # an underestimate calls noise a change
 _MOST_CORRELATION = 0.85
 _FEWEST_FOR_CORRELATION = 8
 _FEWEST_WITH_OUTLIERS = 10
+_NEIGHBOURS = 3  # to either side, whose median an outlier does not move
+_OUTLIER = 3.0  # standard deviations from that
 
 
 def median(values: Floats) -> float:
@@ -64,22 +65,41 @@ def _variance_within(share: float) -> float:
 
 
 def lag_correlation(residuals: Floats, noise: float, levels: int) -> float:
-    """Between runs that follow each other, from 0 to 0.85; rather too high than too low.
+    """Between runs that follow each other, from 0 to 0.85.
 
     Args:
         residuals: of each run from its level, oldest first.
         noise: their standard deviation.
-        levels: how many means were taken off, which makes the plain estimate too low by about
-            (levels + 3 r) / n (Marriott and Pope, Biometrika 41, 1954).
+        levels: how many means were taken off.
     """
-    count = len(residuals)
-    kept = clipped(residuals, CLIP * noise)
-    power = float(kept @ kept)
-    if power == 0 or count < _FEWEST_FOR_CORRELATION:
+    if len(residuals) < _FEWEST_FOR_CORRELATION:
         return 0.0
-    plain = float(kept[1:] @ kept[:-1]) / power
-    unbiased = plain + (levels + 3 * max(plain, 0.0)) / count
-    return min(max(_CORRELATION_SLOPE * (unbiased - _DEAD_CORRELATION), 0.0), _MOST_CORRELATION)
+    found = plain_correlation(clipped(residuals, CLIP * noise), levels)
+    return min(max(found, 0.0), _MOST_CORRELATION)
+
+
+def plain_correlation(residuals: Floats, levels: int) -> float:
+    """Between neighbours; means that were taken off make it too low by about (levels + 3 r) / n.
+
+    Marriott and Pope, Biometrika 41, 1954.
+    """
+    power = float(residuals @ residuals)
+    if power == 0:
+        return 0.0
+    plain = float(residuals[1:] @ residuals[:-1]) / power
+    return plain + (levels + 3 * max(plain, 0.0)) / len(residuals)
+
+
+def without_outliers(values: Floats) -> tuple[Floats, float]:
+    """With outliers brought near the median of their neighbours, which leaves steps; and the noise.
+
+    The noise is that of differences of neighbours, of which a step spoils one.
+    """
+    noise = standard_deviation(np.diff(values) / math.sqrt(2), len(values) - 1)
+    padded = np.pad(values, _NEIGHBOURS, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
+    middle = np.partition(around, _NEIGHBOURS, axis=1)[:, _NEIGHBOURS]
+    return middle + clipped(values - middle, _OUTLIER * noise), noise
 
 
 def variance_of_mean(count: int, correlation: float) -> float:

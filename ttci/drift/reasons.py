@@ -137,6 +137,32 @@ class BesideBase:
     alone: Reason
 
 
+@dataclass(frozen=True)
+class Chain:
+    """Comparisons one after the other, from a run back to a base.
+
+    Attributes:
+        links: how many.
+        base: the commit of the oldest.
+        ratio: of the run to that, with an interval of 99.9 % from `low` to `high`.
+    """
+
+    links: int
+    base: str
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ByComparisons:
+    """A chain of comparisons, each on one machine, says more than the values `alone`."""
+
+    word: Comparison
+    chain: Chain
+    alone: Reason
+
+
 Reason: TypeAlias = (
     TooFewRuns
     | Exact
@@ -150,6 +176,7 @@ Reason: TypeAlias = (
     | NotMeasured
     | NotInNewest
     | BesideBase
+    | ByComparisons
 )
 
 

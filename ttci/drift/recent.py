@@ -21,12 +21,13 @@ _MOST_LEFT_OUT = (
 )
 _NEWEST_OF_A_LEVEL = 60  # runs that its mean is of: an unfound step further back does no harm
 # How likely noise alone goes so far, one-sided, by how many runs are judged together.
-_SLOWER = {1: 1e-4, 2: 5e-5, 3: 8e-4}
+_SLOWER = {1: 1e-4, 2: 5e-5, 3: 7e-4}
 _FASTER = {1: 5e-5, 2: 2e-5, 3: 3e-5}  # nobody waits for it: the false calls are spent on slower
 _AGREEMENT = {1: 0.0, 2: 1.0, 3: 1.5}  # standard deviations from their middle that a run counts at most
 _MOST_DISAGREEMENT = 2.8  # standard deviations that a run may lie nearer to the level than their mean
-_MOST_CHANCE, _AS_FAR = 5e-4, 0.85  # by the window's own runs, normal or not; a part of the change
+_MOST_CHANCE, _AS_FAR = 5e-4, 0.95  # by the window's own runs, normal or not; a part of the change
 _DRAWS_OF_ONE = 4  # a single run is only suspected, or its three reruns agree with it
+_SMALL = 0.01  # a difference of correlations
 _MAY_BE = 1.645  # standard errors: the upper end of a one-sided interval of 95 %
 _MOST_LOGARITHM = 700.0  # whose exponential is a float
 _LEAST_ERROR = 1e-12  # of a change: where all is equal but for rounding
@@ -174,7 +175,19 @@ class Newest:
         offset = 0.0 if code is None else float(self.parts.offsets[code])
         return float(self._logarithms[position]) - offset - self._level
 
-    def _degrees_of_freedom(self, positions: range) -> int:
+    def _degrees_of_freedom(self, positions: range) -> float:
+        """Of the variance of a change: what is known of noise and correlation (Satterthwaite)."""
+        parts, runs, correlation = self.parts, len(positions), self.parts.correlation
+        spread = self._spread(runs, correlation)
+        slope = (self._spread(runs, correlation + _SMALL) - spread) / _SMALL
+        of_correlation = (slope / spread) ** 2 * (1 - correlation**2) / len(parts.residuals)
+        return 2 / (2 / self._degrees_of_noise(positions) + of_correlation)
+
+    def _spread(self, runs: int, correlation: float) -> float:
+        """The variance of the newest runs' mean off the level, as a multiple of one run's."""
+        return variance_of_mean(runs, correlation) + (1 + correlation) / (1 - correlation) / self.level_runs
+
+    def _degrees_of_noise(self, positions: range) -> int:
         """Of the noise: where a host is not known, of the hosts that tell how much hosts differ."""
         between_hosts = self.parts.between_hosts
         if between_hosts and not all(self._runs_on(self._hosts[position]) for position in positions):

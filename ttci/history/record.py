@@ -45,13 +45,17 @@ def _has_meaning(measurement: Measurement, fidelity: Fidelity) -> bool:
 
 
 def run_id(run: Run) -> str:
-    """The id of a recorded run; what compaction takes from it does not change it, nor does a newer ttci."""
-    slim = run.model_copy(update={"results": tuple(map(_without_samples, run.results))})
+    """The id of a recorded run.
+
+    What compaction takes from it does not change it, nor does a newer ttci, nor a comparison with its base.
+    """
+    slim = run.model_copy(update={"base": None, "results": tuple(map(_slim, run.results))})
     return hashlib.sha256(_dumped(slim)).hexdigest()[:_ID_LENGTH]
 
 
-def _without_samples(result: Result) -> Result:
-    measurements = tuple(m.model_copy(update={"samples": (), "quantiles": ()}) for m in result.measurements)
+def _slim(result: Result) -> Result:
+    left_out = {"samples": (), "quantiles": (), "beside_base": None}
+    measurements = tuple(m.model_copy(update=left_out) for m in result.measurements)
     return result.model_copy(update={"measurements": measurements})
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from ttci.history.comparability import config_of, counting_in, joined, machine_of
 from ttci.manifest.identity import pair_of
-from ttci.results import Run
+from ttci.results import BaseRatio, Run
 
 SHORT_COMMIT = 10  # characters that a person reads
 
@@ -39,6 +39,8 @@ class Point(NamedTuple):
     Attributes:
         conditions: what must be the same for two points to be compared, as a line of text.
         versions: what may differ and is then marked, as a line of text.
+        base: the commit that the run's was measured beside.
+        beside_base: the figure over that of the base.
     """
 
     run_id: str
@@ -51,6 +53,8 @@ class Point(NamedTuple):
     versions: str = ""
     target: float | None = None
     reruns: tuple[float, ...] = ()  # that were made to confirm the value
+    base: str | None = None
+    beside_base: BaseRatio | None = None
 
     @property
     def confirmed(self) -> float:
@@ -67,6 +71,7 @@ class Figure:
     conditions: str
     target: float | None
     reruns: tuple[float, ...]
+    beside_base: BaseRatio | None
 
 
 def figures_of(run: Run) -> Iterator[Figure]:
@@ -81,7 +86,8 @@ def figures_of(run: Run) -> Iterator[Figure]:
             if counting not in lines:
                 lines[counting] = joined(machine, config_of(result))
             series = Series(result.id, measured.name, measured.unit, measured.direction)
-            yield Figure(series, measured.value, lines[counting], measured.target, measured.reruns)
+            told = (measured.target, measured.reruns, measured.beside_base)
+            yield Figure(series, measured.value, lines[counting], *told)
 
 
 def host_of(run: Run) -> str:

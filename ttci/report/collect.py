@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttci.artifacts import ended, names
-from ttci.artifacts.bounded import check_readable, read_bounded
+from ttci.artifacts.bounded import check_readable
+from ttci.artifacts.comparison_files import read_comparisons
 from ttci.artifacts.find import Found, look_below, pair_named
 from ttci.artifacts.plan_file import LeftOut, Planned, read_planned
 from ttci.errors import ExitCode, InputError, MachineryError, quoted, worst
 from ttci.manifest import Manifest, Pair
 from ttci.report.limits import KnownLimits
 from ttci.results import Outcome, Result, Run, Verdict, exit_code, read_run
-from ttci.results.comparison import ComparisonRun, parse_comparison
+from ttci.results.comparison import ComparisonRun
 from ttci.text.one_line import one_line
 
 if TYPE_CHECKING:
@@ -162,8 +163,10 @@ def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:
             planned |= read_planned(path)
         except MachineryError as error:
             problems.append(Problem(str(error)))
-    comparisons, torn = _comparisons(below)
-    problems += torn
+    comparisons, torn = read_comparisons(
+        (path, root) for root, inside in below.items() for path in inside.comparisons
+    )
+    problems += map(Problem, torn)
     found = _without_doubles(_read_all(_folders_of_pairs(below)))
     names = {entry.pair for entry in found}
     missing = [
@@ -175,20 +178,7 @@ def collect(folders: Sequence[Path], plan: Path | None = None) -> Report:
     ]
     left_out = tuple(entry for entry in planned.left_out if entry.pair not in names)
     pairs = sorted([*found, *missing], key=lambda entry: (entry.pair, str(entry.folder)))
-    return Report(tuple(pairs), left_out, tuple(problems), comparisons)
-
-
-def _comparisons(below: Mapping[Path, Found]) -> tuple[tuple[ComparisonRun, ...], list[Problem]]:
-    """Each comparison once, and what cannot be read."""
-    read: list[ComparisonRun] = []
-    problems: list[Problem] = []
-    places = {path.resolve(): root for root, inside in below.items() for path in inside.comparisons}
-    for path, root in places.items():
-        try:
-            read.append(parse_comparison(read_bounded(path, root), str(path)))
-        except MachineryError as error:
-            problems.append(Problem(str(error)))
-    return tuple(read), problems
+    return Report(tuple(pairs), left_out, tuple(problems), tuple(comparisons))
 
 
 def _folders_of_pairs(below: Mapping[Path, Found]) -> dict[Path, Path]:

@@ -1,7 +1,7 @@
 """What two commits beside each other say of a report's figures, which counts more than its history.
 
-A comparison belongs to a report where its newer commit is the one that the report's runs are of, and it
-was begun after them: one of an earlier state of the files says nothing of these.
+Which comparisons belong to a run, `ttci.history.beside_base` says. What a chain of them says stays: it knows
+of more than the last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ttci.drift.judgement import HistoryView, SeriesDrift
-from ttci.drift.reasons import BesideBase
+from ttci.drift.reasons import BesideBase, ByComparisons
+from ttci.history.beside_base import belongs_to
 from ttci.manifest.identity import pair_of
 from ttci.report.collect import Report
 from ttci.report.drift_text import from_to, how_changed
@@ -75,20 +76,15 @@ def _merged(comparisons: Iterable[ComparisonRun]) -> Iterator[ComparisonRun]:
 def _of_runs(comparison: ComparisonRun, runs: Mapping[str, Run]) -> ComparisonRun | None:
     """What of a comparison is of these runs; None where nothing is."""
 
-    def belongs(identity: str) -> bool:
+    def is_own(identity: str) -> bool:
         run = runs.get(pair_of(identity))
-        return run is not None and _follows(comparison, run)
+        return run is not None and belongs_to(comparison, run)
 
-    figures = tuple(figure for figure in comparison.figures if belongs(figure.id))
-    others = tuple(entry for entry in comparison.not_compared if belongs(entry.id))
+    figures = tuple(figure for figure in comparison.figures if is_own(figure.id))
+    others = tuple(entry for entry in comparison.not_compared if is_own(entry.id))
     if not figures and not others:
         return None
     return comparison.model_copy(update={"figures": figures, "not_compared": others})
-
-
-def _follows(comparison: ComparisonRun, run: Run) -> bool:
-    is_later = comparison.started is not None and comparison.started >= run.started
-    return is_later and run.environment.git_commit == comparison.head.commit
 
 
 def _settled(view: HistoryView, known: Mapping[Key, Compared]) -> HistoryView:
@@ -105,6 +101,8 @@ def _settled(view: HistoryView, known: Mapping[Key, Compared]) -> HistoryView:
 
 
 def _is_settled(entry: SeriesDrift, figure: Figure) -> bool:
+    if isinstance(entry.judgement.reason, ByComparisons):
+        return False
     return badness(entry) in _MOVED and figure.comparison is not Comparison.UNSURE
 
 

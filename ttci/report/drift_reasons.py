@@ -8,6 +8,8 @@ from functools import singledispatch
 from ttci.drift.reasons import (
     BesideBase,
     BeyondNoise,
+    ByComparisons,
+    Chain,
     Exact,
     Explained,
     Explanation,
@@ -113,6 +115,20 @@ def _(reason: BesideBase) -> str:
         f"Measured beside {reason.base} on one machine: {reason.word}{lies}. "
         f"History alone: {reason_text(reason.alone)}"
     )
+
+
+@reason_text.register
+def _(reason: ByComparisons) -> str:
+    return f"{chain_text(reason.chain)}: {reason.word}. History alone: {reason_text(reason.alone)}"
+
+
+def chain_text(chain: Chain) -> str:
+    """``Measured beside 5c1e2c0f5b on one machine: ratio 1.02 (1.00 to 1.04)``."""
+    base = chain.base[:SHORT_COMMIT]
+    ratio = f"ratio {chain.ratio:.3f} ({chain.low:.3f} to {chain.high:.3f})"
+    if chain.links == 1:
+        return f"Measured beside {base} on one machine: {ratio}"
+    return f"{chain.links} comparisons back to {base}, each on one machine: {ratio}"
 
 
 def statistics_texts(statistics: Statistics | None) -> Iterator[tuple[str, str]]:

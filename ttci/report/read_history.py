@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ttci.drift.judgement import HistoryView
 from ttci.errors import InputError, TtciError
+from ttci.history.beside_base import with_base
 from ttci.history.stores import chosen_store, history_settings
 from ttci.history.stores.protocol import Store
 from ttci.report.collect import Report
@@ -40,11 +41,11 @@ def with_history(report: Report, source: str | None, default_branch: str | None,
 
 
 def _one_a_pair(report: Report) -> list[Run]:
-    """The run of each pair; a second folder of one is a problem of the report."""
+    """The run of each pair, with what it was beside its base; the report says where there is a second."""
     runs: dict[str, Run] = {}
     for entry in report.pairs:
         if entry.run:
-            runs.setdefault(entry.pair, entry.run)
+            runs.setdefault(entry.pair, with_base(entry.run, report.comparisons))
     return list(runs.values())
 
 

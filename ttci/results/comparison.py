@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ttci.errors import MachineryError
+from ttci.results.models import LARGEST_RATIO, BaseRatio
 from ttci.results.vocabulary import Comparison
 
 SCHEMA = 1
@@ -62,6 +63,15 @@ class Figure(_Record):
     def is_exact(self) -> bool:
         """Whether it is counted, and the same each time: peaks of memory, limits."""
         return self.noise == 0
+
+    def beside_base(self) -> BaseRatio | None:
+        """The ratio as a run keeps it; None where there is too little to tell, or it is no factor."""
+        ratio, low, high = self.ratio, self.low, self.high
+        if ratio is None or low is None or high is None:
+            return None
+        if min(ratio, low, high) <= 1 / LARGEST_RATIO or max(ratio, low, high) >= LARGEST_RATIO:
+            return None
+        return BaseRatio(ratio=ratio, low=low, high=high, pairs=self.pairs, noise=self.noise)
 
 
 class NotCompared(_Record):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ttci.errors import encodable
 from ttci.results.error_map import ErrorMap
@@ -25,6 +25,27 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+LARGEST_RATIO = 1e12  # or its inverse: no figure changes by more
+_Factor = Annotated[float, Field(gt=1 / LARGEST_RATIO, lt=LARGEST_RATIO)]
+
+
+class BaseRatio(_Record):
+    """A figure of a run over that of the run's base, both measured in turns on one machine.
+
+    Attributes:
+        ratio: of the run's to the base's.
+        low, high: between which ratios it lies.
+        pairs: of processes it comes from.
+        noise: the standard deviation of a pair of processes, as a fraction.
+    """
+
+    ratio: _Factor
+    low: _Factor
+    high: _Factor
+    pairs: int = 1
+    noise: float | None = None
+
+
 class Measurement(_Record):
     """One figure of a check, and how it stands against its target."""
 
@@ -42,6 +63,7 @@ class Measurement(_Record):
     quantiles: tuple[float, ...] = ()  # of the samples, evenly spaced, where history keeps no more of them
     steady: bool | None = None  # whether more rounds would hardly move it; None where nobody can say
     seconds: float | None = None  # that its rounds took together
+    beside_base: BaseRatio | None = None  # as history keeps it, where the run was measured beside its base
 
     @property
     def limit(self) -> float | None:
@@ -113,6 +135,7 @@ class Run(_Record):
     started: datetime
     finished: datetime | None
     environment: Environment
+    base: str | None = None  # the commit that `ttci compare` measured beside the run's, as history keeps it
     results: tuple[Result, ...]
 
     model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)

@@ -147,7 +147,7 @@ class Index:
     def points(self, series: Series, most: int = -1) -> list[Point]:
         """The newest points of a series, whatever the branch and the conditions, oldest first."""
         rows = self._database.rows(
-            "SELECT points.run, strings.text, value, target, reruns FROM series "
+            "SELECT points.run, strings.text, value, target, reruns, beside_base FROM series "
             "JOIN lines ON lines.series = series.id JOIN points ON line = lines.id "
             "JOIN strings ON strings.id = conditions "
             "WHERE (identity, metric, unit, direction) = (?, ?, ?, ?) "
@@ -160,8 +160,8 @@ class Index:
     def figures(self, run: StoredRun) -> list[tuple[Series, Point]]:
         """What a run has measured, sorted by series."""
         rows = self._database.rows(
-            "SELECT identity, metric, unit, direction, text, value, target, reruns FROM points "
-            "JOIN lines ON lines.id = line JOIN series ON series.id = lines.series "
+            "SELECT identity, metric, unit, direction, text, value, target, reruns, beside_base "
+            "FROM points JOIN lines ON lines.id = line JOIN series ON series.id = lines.series "
             "JOIN strings ON strings.id = conditions WHERE run = ?",
             [run.number],
         )
@@ -200,16 +200,12 @@ class Index:
         number, conditions = line
         found: list[Point] = []
         query = (
-            "SELECT run, value, target, reruns FROM points WHERE line = ? "
+            "SELECT run, value, target, reruns, beside_base FROM points WHERE line = ? "
             f"AND branch = ({_ID}) AND started BETWEEN ? AND ? ORDER BY started DESC"
         )
         with self._database.cursor(query, [number, branch or "", *map(to_microseconds, times)]) as rows:
             while len(found) < most and (batch := rows.fetchmany(most)):
-                found += [
-                    runs[run].point(conditions, value, target, reruns)
-                    for run, value, target, reruns in batch
-                    if run in runs
-                ]
+                found += [runs[run].point(conditions, *measured) for run, *measured in batch if run in runs]
         return found[:most]
 
     def _runs_numbered(self, numbers: Iterable[int]) -> list[StoredRun]:

@@ -10,13 +10,15 @@ from typing import Any
 
 from ttci.history.index.tables import from_microseconds
 from ttci.history.series import Point
+from ttci.results import BaseRatio
 
 # Completed by a condition; `run_of` takes its rows.
 RUNS = (
     "SELECT runs.id, run_id, file, pairs.text, started, commits.text, branches.text, hosts.text, "
-    "versions.text, figures FROM runs JOIN strings AS pairs ON pairs.id = pair "
+    "versions.text, bases.text, figures FROM runs JOIN strings AS pairs ON pairs.id = pair "
     "JOIN strings AS commits ON commits.id = commit_hash JOIN strings AS branches ON branches.id = branch "
-    "JOIN strings AS hosts ON hosts.id = host JOIN strings AS versions ON versions.id = runs.versions"
+    "JOIN strings AS hosts ON hosts.id = host JOIN strings AS versions ON versions.id = runs.versions "
+    "JOIN strings AS bases ON bases.id = base"
 )
 
 
@@ -27,6 +29,7 @@ class StoredRun:
     Attributes:
         number: in this index.
         file: its name in the store.
+        base: the commit that its own was measured beside.
         figures: how many it has.
     """
 
@@ -39,12 +42,18 @@ class StoredRun:
     branch: str | None
     host: str
     versions: str
+    base: str | None
     figures: int
 
     def point(
-        self, conditions: str, value: float, target: float | None = None, reruns: str | None = None
+        self,
+        conditions: str,
+        value: float,
+        target: float | None = None,
+        reruns: str | None = None,
+        beside_base: str | None = None,
     ) -> Point:
-        """What it measured of a series; `reruns` are a JSON list."""
+        """What it measured of a series; `reruns` and `beside_base` are JSON."""
         return Point(
             self.run_id,
             self.started,
@@ -56,13 +65,15 @@ class StoredRun:
             self.versions,
             target,
             tuple(json.loads(reruns)) if reruns else (),
+            self.base,
+            BaseRatio.model_validate_json(beside_base) if beside_base else None,
         )
 
 
 def run_of(row: Sequence[Any]) -> StoredRun:
     """The run of a row that `RUNS` gives."""
-    number, run_id, file, pair, started, commit, branch, host, versions, figures = row
+    number, run_id, file, pair, started, commit, branch, host, versions, base, figures = row
     return StoredRun(
         *(number, run_id, file, pair, from_microseconds(started), commit or None, branch or None),
-        *(host, versions, figures),
+        *(host, versions, base or None, figures),
     )

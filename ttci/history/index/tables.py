@@ -11,7 +11,7 @@ from ttci.history.series import Figure, Series, branch_of, commit_of, figures_of
 from ttci.results import SCHEMA, Run
 
 # Of these tables, and of run.json: a file that an older ttci could not read is read again by a newer one.
-VERSION = 100 * 2 + SCHEMA
+VERSION = 100 * 3 + SCHEMA
 
 # A line is what can be drawn and compared: a series under the same conditions. The points of one,
 # of one branch, lie beside each other in the order of time, so that a window is read from one place.
@@ -32,6 +32,7 @@ CREATE TABLE runs (
     commit_hash INTEGER NOT NULL,
     host INTEGER NOT NULL,
     versions INTEGER NOT NULL,
+    base INTEGER NOT NULL,    -- the commit it was measured beside
     figures INTEGER NOT NULL    -- how many it has
 );
 CREATE INDEX runs_by_time ON runs (started);
@@ -60,6 +61,7 @@ CREATE TABLE points (
     value REAL NOT NULL,
     target REAL,
     reruns TEXT,
+    beside_base TEXT,    -- its ratio to the base's
     PRIMARY KEY (line, branch, started, run)
 ) WITHOUT ROWID;
 CREATE INDEX points_by_run ON points (run);
@@ -95,12 +97,12 @@ class Writer:
         started, branch = to_microseconds(run.started), self._string(branch_of(run) or "")
         columns = (
             *(run_id, file, self._string(run.pair), started, branch),
-            *map(self._string, (commit_of(run) or "", host_of(run), versions_of(run))),
+            *map(self._string, (commit_of(run) or "", host_of(run), versions_of(run), run.base or "")),
             len(figures),
         )
         number = self._connection.execute(
-            "INSERT INTO runs (run_id, file, pair, started, branch, commit_hash, host, versions, figures) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (run_id, file, pair, started, branch, commit_hash, host, versions, base, "
+            "figures) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             columns,
         ).lastrowid
         lines = self._lines_of(run.pair)
@@ -109,10 +111,11 @@ class Writer:
                 lines.get((figure.series, figure.conditions)) or self._new_line(run.pair, figure),
                 *(branch, started, number, figure.value, figure.target),
                 json.dumps(figure.reruns) if figure.reruns else None,
+                figure.beside_base.model_dump_json() if figure.beside_base else None,
             )
             for figure in figures
         ]
-        self._connection.executemany("INSERT OR IGNORE INTO points VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT OR IGNORE INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _lines_of(self, pair: str) -> dict[tuple[Series, str], int]:
         """The lines of a pair that are known, read at once: a run has one of most of them."""
