@@ -4,7 +4,7 @@ On generated noise, by its own rule for when to look and what to say: pairs of p
 0.5 to 10 %, evenly, with outliers, and between processes of two speeds. Then really, on this machine, with a
 module of 5 ms while another process takes a core at random: unchanged code and code that takes 5 % longer,
 and beside it pytest-benchmark's comparison of two saved runs and ``asv continuous``. ``--runs N --seconds S``
-makes it longer.
+makes it longer, ``--percent P`` is another change, and ``--alone`` leaves the others out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._compared_repository import (
     TIMES,
-    TIMES_CHANGED,
     busy,
     by_asv,
     by_hand,
@@ -76,23 +76,28 @@ def _percent(words: list[Comparison], word: Comparison) -> float:
     return 100 * words.count(word) / len(words)
 
 
-def _print_real(runs: int, seconds: float) -> None:
+def _print_real(runs: int, seconds: float, percent: int, *, is_alone: bool) -> None:
     load = os.getloadavg()[0]
     print(f"\nreally, {os.cpu_count()} cores, load {load:.1f} before: another process takes a core at random")
     random.seed(SEED)
     with tempfile.TemporaryDirectory() as made, busy():
         folder = Path(made)
         make_repository(folder)
+        changed = (f"+{percent}%", TIMES + TIMES * percent // 100)
+        words = {what: Counter[str]() for what in ("unchanged", changed[0])}
         for number in range(runs):
-            for what, times in random.sample([("unchanged", TIMES), ("+5%", TIMES_CHANGED)], 2):
-                print(
-                    f"run {number + 1}, {what:10} ttci compare     {compared(folder, times, seconds)}",
-                    flush=True,
-                )
-                for name, judged in (("pytest-benchmark", by_hand), ("asv continuous", by_asv)):
+            for what, times in random.sample([("unchanged", TIMES), changed], 2):
+                found = compared(folder, times, seconds)
+                words[what][found.partition(" ")[0]] += 1
+                print(f"run {number + 1}, {what:10} ttci compare     {found}", flush=True)
+                for name, judged in (
+                    () if is_alone else (("pytest-benchmark", by_hand), ("asv continuous", by_asv))
+                ):
                     start = time.monotonic()
                     said = judged(folder, times)
                     print(f"{'':17} {name:16} {said}, {time.monotonic() - start:.0f} s", flush=True)
+        for what, said_of in words.items():
+            print(f"{what}: " + ", ".join(f"{count} {word}" for word, count in said_of.most_common()))
 
 
 def main() -> int:
@@ -100,12 +105,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--runs", type=int, default=1, help="real ones of each kind")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each")
+    parser.add_argument("--percent", type=int, default=5, help="that the changed code takes longer")
+    parser.add_argument("--alone", action="store_true", help="without pytest-benchmark and asv")
     options = parser.parse_args()
     share = _print_generated()
     print(
         f"false calls: {1000 * share:.2f} in 1,000 at most (bound {1000 * MOST_FALSE_CALLS:g} for each noise)"
     )
-    _print_real(options.runs, options.seconds)
+    _print_real(options.runs, options.seconds, options.percent, is_alone=options.alone)
     return int(share > MOST_FALSE_CALLS)
 
 
