@@ -33,7 +33,7 @@ def _run_and_keep(repository: Repository, *comparison: str) -> None:
 
 def test_a_slowdown_is_in_the_history_with_the_first_run_that_was_compared(repository: Repository) -> None:
     before = git(repository.path, "rev-parse", "HEAD")
-    repository.write(model=timed(60))
+    repository.write(model=timed(400))
     repository.commit()
     _run_and_keep(repository, before, "--seconds", "60", "--test", "lin")
     done = repository.project.ttci("history", "explain", CHECK, *HISTORY)

@@ -80,6 +80,12 @@ def test_what_is_less_than_its_errors_add_up_to_is_not_called() -> None:
     assert judged(runs([*QUIET, *[1.02] * 3], half_width=0.05)).drift is Drift.TOO_FEW
 
 
+def test_a_figure_without_noise_is_sure_at_once() -> None:
+    assert judged(runs([None, 1.06], half_width=0.0)).drift is Drift.SLOWER
+    assert judged(runs([None, 1.04], half_width=0.0)).drift is Drift.TOO_FEW
+    assert judged(runs([None, 1.0], half_width=0.0)).drift is Drift.TOO_FEW
+
+
 def test_a_change_that_was_undone_is_none() -> None:
     found = judged(runs([*QUIET, 1.1, 1.0, 1 / 1.1]))
     assert found.drift is Drift.TOO_FEW

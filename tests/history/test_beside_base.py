@@ -74,12 +74,18 @@ def test_of_several_comparisons_the_newest_counts() -> None:
         compared(ratio=None),
         compared(ratio=0.02),
         compared(ratio=1e13),
-        counted(5.0, 5.5, identity()),
     ],
-    ids=["too few pairs", "of a base of 0", "down to 0", "of another unit", "without noise"],
+    ids=["too few pairs", "of a base of 0", "down to 0", "of another unit"],
 )
 def test_what_is_not_sure_of_anything_or_has_no_noise_has_no_ratio(figure: Figure) -> None:
     assert ratio_of(with_base(a_run(), [a_comparison(figure)])) is None
+
+
+def test_a_figure_without_noise_has_an_exact_ratio() -> None:
+    exact = counted(5.0, 5.5, identity()).model_copy(update={"name": "latency_ms"})
+    found = ratio_of(with_base(a_run(), [a_comparison(exact)]))
+    assert found is not None
+    assert found.low == found.ratio == found.high == 1.1
 
 
 def test_a_run_is_the_same_one_with_and_without_its_comparison() -> None:

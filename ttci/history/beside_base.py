@@ -30,11 +30,7 @@ def with_base(run: Run, comparisons: Iterable[ComparisonRun]) -> Run:
     if not own:
         return run
     newest = max(own, key=_started)
-    ratios = {
-        (figure.id, figure.name): ratio
-        for figure in newest.figures
-        if not figure.is_exact and (ratio := figure.beside_base())
-    }
+    ratios = {(f.id, f.name): ratio for f in newest.figures if (ratio := f.beside_base())}
     results = tuple(_with_ratios(result, ratios) for result in run.results)
     return run.model_copy(update={"base": newest.base.commit, "results": results})
 
