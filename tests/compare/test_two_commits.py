@@ -132,7 +132,7 @@ def test_twice_the_work_is_called_slower_and_the_same_work_is_not(make_repositor
     (figure,) = repository.found()["figures"]
     assert (figure["name"], figure["comparison"]) == ("latency_ms", "slower")
     assert 1 < figure["low"] < figure["ratio"] < figure["high"]
-    assert figure["pairs"] >= 6
+    assert figure["pairs"] >= 7
     repository.write(model=timed(100))
     assert repository.compare("main", "--seconds", "15", "--same", "0.5", "--fail-on", "slower").code == 0
 
@@ -145,7 +145,7 @@ def test_what_time_does_not_suffice_for_is_unsure_with_the_time_that_may_do(
     assert done.code == 0
     (figure,) = repository.found()["figures"]
     assert (figure["comparison"], figure["low"], figure["pairs"]) == ("unsure", None, 1)
-    assert "1 of at least 6 pairs of processes" in repository.compare("main", "--seconds", "0.1").output
+    assert "1 of at least 7 pairs of processes" in repository.compare("main", "--seconds", "0.1").output
 
 
 def test_the_head_says_which_input_both_are_asked_of(make_repository: MakeRepository) -> None:

@@ -11,6 +11,8 @@ import torch
 from tests.diagnosis.wrong_modules import IMPRECISE, SHAPE, WRONG, WrongModule
 from ttci.checks.performance import Timing
 from ttci.devices import open_device
+from ttci.diagnosis.agreement import Bound, Evidence
+from ttci.diagnosis.region import wrong_in_one_place
 from ttci.manifest import Pair, TorchDeviceEntry
 from ttci.results import Outcome, Result
 from ttci.testing import ModuleTest
@@ -51,6 +53,24 @@ def test_imprecision_is_no_mistake(wrong: WrongModule) -> None:
     result = judged(wrong)
     assert result.outcome is Outcome.FAILED
     assert claims(result.message) == []
+
+
+@pytest.mark.parametrize(
+    ("order", "held"),
+    [
+        ([0, 1, 3, 2, 4, 5, 6, 7], "only columns 2 to 3 .* are wrong, swapped with each other"),
+        ([0, 1, 6, 3, 4, 5, 2, 7], "only columns 2 and 6 are wrong, swapped with each other"),
+        ([0, 4, 3, 2, 1, 5, 6, 7], "only columns 1 to 4 are wrong, in the reverse order"),
+        ([0, 1, 2, 3, 4, 5, 6, 7], None),
+    ],
+)
+def test_of_few_rows_it_is_told_that_columns_are_swapped(order: list[int], held: str | None) -> None:
+    reference = torch.randn((1, 4, 8), generator=torch.Generator().manual_seed(0))
+    found = wrong_in_one_place(Evidence(reference[..., order], reference, Bound(0.999, 1e-3)))
+    assert (found is None) == (held is None)
+    if found and held:
+        assert re.match(held, found.brief), found.brief
+        assert found.is_whole
 
 
 def test_the_tables_hold_what_they_must() -> None:

@@ -56,7 +56,7 @@ class SoftmaxOverQueries(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         plain = F.scaled_dot_product_attention
-        F.scaled_dot_product_attention = self.attend
+        F.scaled_dot_product_attention = self.attend  # type: ignore[assignment]
         try:
             attended: Tensor = self.inner(x)
         finally:
@@ -69,7 +69,8 @@ class SoftmaxOverQueries(nn.Module):
         key, value = (heads.repeat_interleave(groups, -3) for heads in (key, value))
         scores = query @ key.mT / query.shape[-1] ** 0.5
         ahead = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
-        return scores.masked_fill(ahead, float("-inf")).softmax(-2) @ value
+        attended: Tensor = scores.masked_fill(ahead, float("-inf")).softmax(-2) @ value
+        return attended
 
 
 class Layer(nn.Module):

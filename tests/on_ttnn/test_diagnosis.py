@@ -28,6 +28,7 @@ TOLD = {
     "norm: no weight": "without the factor `weight`",
     "norm: no bias": "without the bias of the layer_norm",
     "norm: of queries and keys missing": "without `q_norm` and `k_norm`",
+    "softmax: over queries": "with the softmax over queries instead of keys",
     "softmax: wrong axis": "with the softmax along dimension -2 for -1",
     "mask: missing": "without the mask",
     "mask: not wanted": "with a causal mask",
@@ -56,10 +57,9 @@ TOLD = {
     "chips: no all_reduce": "without part 0 of 2 .* of what `down_proj` takes",
     "chips: bias on every chip": "with the bias of `down_proj` added twice",
 }
-# Nothing that is tried does these: another order of norms, a softmax inside attention, say.
+# Nothing that is tried does these: another order of norms, an activation behind every product, say.
 SILENT = {
     "activation: another",
-    "softmax: over queries",
     "norm: after for before",
     "norm: before for after",
     "decode: sees what is behind",

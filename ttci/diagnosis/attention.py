@@ -92,7 +92,8 @@ def _over_queries(_: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     mask = torch.ones_like(scores).bool().tril() if given.get("is_causal") else given.get("attn_mask")
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
-    return scores.softmax(-2) @ value
+    attended: Tensor = scores.softmax(-2) @ value
+    return attended
 
 
 def _tiled(times: int, heads: Tensor) -> Tensor:

@@ -142,7 +142,15 @@ def _what_is_there(evidence: Evidence, region: _Region) -> str:
         if inner.confirmed(y - (y - x).mean()) is not None:
             off = (y - x).mean().item()
             return f", {abs(off):.3g} too {'large' if off > 0 else 'small'}"
-        return _copied_from(evidence, region)
+        return _turned_round(inner, region) or _copied_from(evidence, region)
+    return ""
+
+
+def _turned_round(inside: Evidence, region: _Region) -> str:
+    """Of so few rows that they are in the other order, or that two are swapped, says no more than that."""
+    for dimension, indices in region.indices.items():
+        if len(indices) > 1 and inside.confirmed(inside.output.flip(dimension)) is not None:
+            return ", swapped with each other" if len(indices) == 2 else ", in the reverse order"
     return ""
 
 
