@@ -145,6 +145,7 @@ def test_class_of_tensors_is_still_taken_for_what_it_is(n150: Board, x: Tensor) 
     assert {kind: 1}[standing] == 1
     assert issubclass(kind, standing)
     assert standing.reshape is kind.reshape
+    assert dir(standing) == dir(kind)
     dispatch = functools.singledispatch(lambda _: "another")
     dispatch.register(standing, lambda _: "tensor")
     assert (dispatch(made), dispatch(x)) == ("tensor", "another")
