@@ -137,13 +137,15 @@ def test_tensor_that_its_constructor_made_on_the_board_holds_its_numbers(n150: B
 
 def test_class_of_tensors_is_still_taken_for_what_it_is(n150: Board, x: Tensor) -> None:
     made, standing = n150.put(x), n150.ttnn.Tensor
+    kind: Any = type(made)
     assert isinstance(made, standing)
     assert not isinstance(x, standing)
     assert isinstance(made, standing | None)
-    assert type(made) == standing  # noqa: E721  # as callers compare
-    assert {type(made): 1}[standing] == 1
-    assert issubclass(type(made), standing)
-    assert standing.reshape is type(made).reshape
+    assert kind == standing  # as callers compare
+    assert {kind: 1}[standing] == 1
+    assert issubclass(kind, standing)
+    assert standing.reshape is kind.reshape
+    assert dir(standing) == dir(kind)
     dispatch = functools.singledispatch(lambda _: "another")
     dispatch.register(standing, lambda _: "tensor")
     assert (dispatch(made), dispatch(x)) == ("tensor", "another")

@@ -23,6 +23,39 @@ def test_reshape_to_fewer_rows_of_a_padded_shape_drops_those_behind(n150: Board)
     assert torch.equal(n150.read(kept), x[:, :, :3])
 
 
+def test_reshape_to_fewer_rows_of_a_tile_drops_those_behind(n150: Board) -> None:
+    ttnn, x = n150.ttnn, numbers(1, 2, 32, 64)
+    kept = ttnn.reshape(ttnn.Tensor(x, ttnn.bfloat16).to(ttnn.TILE_LAYOUT), ttnn.Shape((1, 2, 5, 64)))
+    assert torch.equal(n150.read(kept), x[:, :, :5])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_norm_over_chips_that_parts_and_turns_heads(n150: Board, turned: bool) -> None:
+    ttnn, x, weight = n150.ttnn, 1 + numbers(1, 1, 32, 256), numbers(1, 256, seed=1)
+    parts = [n150.put(part) for part in x.chunk(2, dim=-1)]
+    stats = ttnn.concat([ttnn.experimental.wan_fused_rmsnorm_pre_allgather(part) for part in parts], -1)
+    angles = numbers(32, 32, seed=2).repeat_interleave(2, dim=-1)  # of two neighbours of a head 64 wide
+    swapped = torch.zeros(32, 32)
+    swapped[range(0, 32, 2), range(1, 32, 2)], swapped[range(1, 32, 2), range(0, 32, 2)] = 1.0, -1.0
+    named = ("rope_cos", angles.cos()), ("rope_sin", angles.sin()), ("transformation_mat", swapped)
+    turning = {name: n150.put(table[None, None]) for name, table in named} if turned else {}
+    outputs = [
+        n150.read(
+            ttnn.experimental.wan_fused_rmsnorm_post_allgather(
+                part, stats, num_heads_per_device=2, weight=n150.put(of_part), **turning
+            )
+        )
+        for part, of_part in zip(parts, weight.chunk(2, dim=-1), strict=True)
+    ]
+    normed = torch.nn.functional.rms_norm(x, (256,), weight[0], 1e-5)
+    expected = normed.reshape(1, 32, 4, 64).transpose(1, 2)
+    if turned:
+        even, odd = expected[..., ::2], expected[..., 1::2]
+        cos, sin = angles[:, ::2].cos(), angles[:, ::2].sin()
+        expected = torch.stack([even * cos - odd * sin, odd * cos + even * sin], dim=-1).flatten(-2)
+    assert torch.allclose(torch.cat(outputs, dim=1), expected, rtol=3e-2, atol=3e-2)
+
+
 def test_reshape_to_more_rows_of_a_padded_shape_shows_what_lies_in_the_padding(n150: Board) -> None:
     ttnn, x = n150.ttnn, numbers(1, 1, 3, 64)
     from_host = n150.put(x)  # whose tiles are filled up with zeros

@@ -25,7 +25,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool = False) -> Te
     scores = q @ k.mT / HEAD_DIM**0.5
     if is_causal:
         scores = scores + torch.full(scores.shape[-2:], -torch.inf).triu(1)
-    return scores.softmax(-1) @ v
+    output: Tensor = scores.softmax(-1) @ v
+    return output
 
 
 def test_tokens_of_all_chips_and_joint_ones_see_each_other_but_for_those_behind_the_end() -> None:
@@ -36,7 +37,7 @@ def test_tokens_of_all_chips_and_joint_ones_see_each_other_but_for_those_behind_
     assert near(found["joint"], expected[:, :, :TOKENS])
     of_joint = torch.tensor(found["of joint"])  # of each of the four chips of a row
     assert of_joint.shape[:2] == (4, HEADS)
-    assert all(near(chip, expected[:, :, TOKENS:]) for chip in of_joint.split(1))
+    assert all(near(chip, expected[0, :, TOKENS:]) for chip in of_joint)
 
 
 def test_tokens_of_all_chips_see_those_before_them() -> None:

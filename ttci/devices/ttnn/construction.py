@@ -60,13 +60,16 @@ class _Standing(type):
     stands_for: type
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls.stands_for)
+        return isinstance(instance, cls.stands_for) or super().__instancecheck__(instance)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         return issubclass(subclass, cls.stands_for)
 
     def __getattr__(cls, name: str) -> Any:
         return getattr(cls.stands_for, name)
+
+    def __dir__(cls) -> list[str]:
+        return dir(cls.stands_for)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         setattr(cls.stands_for, name, value)

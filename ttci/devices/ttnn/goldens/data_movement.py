@@ -27,11 +27,13 @@ def _typecast(x: Tensor, *_: Any, **__: Any) -> Tensor:
 def _reshape(
     x: Tensor, shape: Sequence[int], padded: Any = None, *_: Any, padded_shape: Any = None, **__: Any
 ) -> Tensor:
-    """What follows the shape says how it is padded, or where it lies."""
+    """What follows the shape says how it is padded, or where it lies; else it is padded to whole tiles."""
     shape = tuple(shape)
     if -1 in shape or x.numel() == math.prod(shape):
         return x.reshape(shape)
-    whole = tuple(padded_shape if padded_shape is not None else padded)
+    in_tiles = (*shape[:-2], *(size + -size % _TILE for size in shape[-2:]))
+    given = padded_shape if padded_shape is not None else padded
+    whole = tuple(given) if hasattr(given, "__iter__") else in_tiles
     height, width = (-size % _TILE for size in x.shape[-2:])
     padded_x = F.pad(x, (0, width, 0, height), value=torch.nan)  # what lies in the padding is undefined
     return padded_x.reshape(whole)[tuple(slice(size) for size in shape)]

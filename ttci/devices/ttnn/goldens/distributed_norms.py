@@ -18,6 +18,7 @@ from ttci.devices.ttnn.goldens.registry import (
     groups_of_chips,
     register_golden,
 )
+from ttci.devices.ttnn.goldens.rotary import pair_rotated
 
 _TILE = 32
 _SHARDED = "LayerNormShardedMultiCoreProgramConfig"
@@ -90,6 +91,35 @@ def _rms_norm(
         return NotImplemented
     of_square = stats[..., ::_TILE].mean(-1, keepdim=True)  # over the chips
     return _scaled(x * torch.rsqrt(of_square + epsilon), weight, bias)
+
+
+@register_golden("ttnn.experimental.wan_fused_rmsnorm_pre_allgather")
+def _fused_statistics(input_tensor: Tensor, **_: Any) -> Tensor:
+    return _column(input_tensor.square().sum(-1))
+
+
+@register_golden("ttnn.experimental.wan_fused_rmsnorm_post_allgather")
+def _fused_norm(
+    input_tensor: Tensor,
+    stats: Tensor,
+    *,
+    epsilon: float = 1e-5,
+    num_heads_per_device: int = 1,
+    weight: Tensor | None = None,
+    transformation_mat: Tensor | None = None,
+    rope_cos: Tensor | None = None,
+    rope_sin: Tensor | None = None,
+    **_: Any,
+) -> Tensor:
+    """The norm over all chips, its heads apart [B, H, S, D], which may be turned by their places."""
+    batch, _one, tokens, width = input_tensor.shape
+    sums = stats[..., ::_TILE]  # one of each chip
+    mean_square = sums.sum(-1, keepdim=True) / (width * sums.shape[-1])
+    normed = _scaled(input_tensor * torch.rsqrt(mean_square + epsilon), weight, None)
+    heads = normed.reshape(batch, tokens, num_heads_per_device, -1).transpose(1, 2)
+    if transformation_mat is None or rope_cos is None or rope_sin is None:
+        return heads
+    return heads * rope_cos + pair_rotated(heads, transformation_mat) * rope_sin
 
 
 def _fused_rms_norm(

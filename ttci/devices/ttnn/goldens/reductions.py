@@ -58,7 +58,7 @@ def _topk(
 ) -> tuple[Tensor, Tensor]:
     """In order whether it is asked for or not; ttnn's own golden also compares all numbers with all found."""
     if stable:
-        every, places = x.sort(dim, descending=largest, stable=True)
+        every, places = torch.sort(x, dim=dim, descending=largest, stable=True)
         values, indices = every.narrow(dim, 0, k), places.narrow(dim, 0, k)
     else:
         values, indices = torch.topk(x, k, dim, largest)
@@ -80,7 +80,7 @@ def _grouped_gate(
 ) -> tuple[Tensor, Tensor]:
     """DeepSeek-V3's experts: of the groups whose best are likeliest, the likeliest, and their shares."""
     likely = torch.sigmoid(scores)
-    groups = (likely + bias).unflatten(-1, (n_groups, -1))  # [..., G, E / G]
+    groups = (likely + bias).reshape(*scores.shape[:-1], n_groups, -1)  # [..., G, E / G]
     best = groups.topk(summed_experts_per_group, dim=-1).values.sum(-1).topk(topk_groups, dim=-1).indices
     is_left_out = torch.ones(groups.shape[:-1], dtype=torch.bool).scatter(-1, best, False)
     kept = groups.masked_fill(is_left_out[..., None], -torch.inf).flatten(-2)

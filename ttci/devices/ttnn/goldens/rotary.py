@@ -51,10 +51,10 @@ def _rotary_embedding_llama(
     **__: Any,
 ) -> Tensor:
     rows = 1 if is_decode_mode else x.shape[-2]
-    return x * cos[..., :rows, :] + _pair_rotated(x, transformation) * sin[..., :rows, :]
+    return x * cos[..., :rows, :] + pair_rotated(x, transformation) * sin[..., :rows, :]
 
 
-def _pair_rotated(x: Tensor, transformation: Tensor) -> Tensor:
+def pair_rotated(x: Tensor, transformation: Tensor) -> Tensor:
     """Neighbours swapped and one of them negated, by a matrix of one tile that is repeated for each core."""
     tile = transformation.reshape(-1, _TILE)[:_TILE]
     blocks = x.reshape(*x.shape[:-1], x.shape[-1] // _TILE, _TILE)
@@ -70,6 +70,6 @@ def _rotary_embedding_llama_fused_qk(
     q_cos, k_cos = cos[:, :batch, :1], cos[:, batch : 2 * batch, :1]
     q_sin, k_sin = sin[:, :batch, :1], sin[:, batch : 2 * batch, :1]
     return (
-        q * q_cos + _pair_rotated(q, transformation) * q_sin,
-        k * k_cos + _pair_rotated(k, transformation) * k_sin,
+        q * q_cos + pair_rotated(q, transformation) * q_sin,
+        k * k_cos + pair_rotated(k, transformation) * k_sin,
     )
