@@ -142,7 +142,8 @@ def test_outputs_nested_in_any_way_are_read_measured_and_judged_on_a_mock_board(
     outcomes = {name: outcome for name, outcome in outcomes.items() if outcome != "unavailable"}
     wrong = by_id["wrong[correctness]"]
     assert outcomes.pop("wrong[correctness]") == "failed"
-    assert wrong["message"].startswith("output 0: the output is scaled by 1.49")
+    assert wrong["message"].startswith("output 0: correlation 0.999997, yet off by 0.5 standard deviations")
+    assert "\noutput 0: the output is scaled by 1.49" in wrong["message"]
     assert set(outcomes.values()) == {"passed"}, by_id
     names = {name.partition("[")[0] for name in outcomes}
     assert names == {"named_tuple", "dataclass", "mapping", "model_output", "list", "wrong"}
