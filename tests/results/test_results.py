@@ -214,6 +214,7 @@ def test_file_has_the_published_keys(tmp_path: Path) -> None:
             "quantiles": [],
             "steady": None,
             "seconds": None,
+            "beside_base": None,
         }
     ]
 
