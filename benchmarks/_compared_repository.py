@@ -21,7 +21,7 @@ from torch import nn
 class Repeated(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layer = nn.Linear(512, 512)
+        self.layer = nn.Linear(1024, 1024)
 
     def forward(self, x):
         for _ in range(TIMES):
@@ -35,7 +35,7 @@ from ttci.testing import TestableModule, TestConfig
 
 class Model(TestableModule):
     def get_test_configs(self):
-        return {"layers": (Repeated(), TestConfig("layers", (1, 2, 512), test_cases=["performance"]))}
+        return {"layers": (Repeated(), TestConfig("layers", (1, 2, 1024), test_cases=["performance"]))}
 """
 MANIFEST = """
 [devices.cpu]
@@ -50,7 +50,7 @@ from repeated import Repeated
 
 
 def test_layers(benchmark):
-    module, x = Repeated(), torch.randn(1, 2, 512)
+    module, x = Repeated(), torch.randn(1, 2, 1024)
     with torch.no_grad():
         benchmark(module, x)
 """
@@ -61,7 +61,7 @@ from repeated import Repeated
 
 class Layers:
     def setup(self):
-        self.module, self.x = Repeated(), torch.randn(1, 2, 512)
+        self.module, self.x = Repeated(), torch.randn(1, 2, 1024)
 
     def time_forward(self):
         with torch.no_grad():
@@ -86,7 +86,7 @@ version = "1"
 [tool.setuptools]
 py-modules = ["repeated"]
 """
-TIMES = 100
+TIMES = 20
 _GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
 _ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 _BUSY = """

@@ -108,6 +108,8 @@ def main() -> int:
     parser.add_argument("--percent", type=int, default=5, help="that the changed code takes longer")
     parser.add_argument("--alone", action="store_true", help="without pytest-benchmark and asv")
     options = parser.parse_args()
+    if TIMES * options.percent % 100:
+        parser.error(f"--percent: the module has {TIMES} equal steps; name a multiple of {100 // TIMES}")
     share = _print_generated()
     print(
         f"false calls: {1000 * share:.2f} in 1,000 at most (bound {1000 * MOST_FALSE_CALLS:g} for each noise)"
