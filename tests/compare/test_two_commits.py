@@ -216,3 +216,39 @@ def test_a_side_that_does_not_import_is_told_where_they_are_measured_one_after_t
     done = repository.compare("main", "--one-at-a-time")
     assert done.code == 2
     assert "tiny@cpu: fails in the base: " in done.output
+
+
+TWO = """
+import os
+from torch import nn
+from ttci.testing import TestableModule, TestConfig
+
+
+class Dies(nn.Linear):
+    def forward(self, x):
+        END
+        return super().forward(x)
+
+
+class Tiny(TestableModule):
+    def get_test_configs(self):
+        return {
+            "dies": (Dies(8, 8), TestConfig("dies", (1, 4, 8), test_cases=["memory"])),
+            "lin": (nn.Linear(8, 8), TestConfig("lin", (1, 4, 8), test_cases=["memory"])),
+        }
+"""
+
+
+def test_what_comes_after_a_test_that_took_its_process_along_is_compared_in_the_next_one(
+    make_repository: MakeRepository,
+) -> None:
+    repository = make_repository(TWO.replace("END", "pass"))
+    repository.write(model=TWO.replace("END", "os._exit(3)"))
+    told = []
+    for options in ([], ["--one-at-a-time"]):
+        repository.compare("main", *options)
+        told.append((repository.found()["not_compared"], repository.words()))
+    assert told[0] == told[1]
+    (entry,), words = told[0]
+    assert (entry["id"], entry["side"]) == ("tiny@cpu/dies", "head")
+    assert words == {MEMORY: "same"}

@@ -28,7 +28,8 @@ class Visit:
         declared: its tests, by name.
         ready: what was said when a test was made ready, by its name.
         seconds: of a call, by test.
-        errors: what it could not do, by test; the empty name stands for all of them.
+        errors: what it could not do, by test; the empty name stands for all of them. A test that it did not
+            come to, for it died before, has neither an error nor seconds.
         turned_s: that its tests were measured for.
     """
 
@@ -51,7 +52,7 @@ def visit(template: Template, subject: Subject, asked: Sequence[Message], turns_
     """
     found = Visit(subject.side)
     with _noted(found, ""), _process(template, subject) as side:
-        found.declared = side.ask({"do": "open", **subject.opening})["tests"]
+        found.declared = side.ask(subject.opening)["tests"]
         for message in asked:
             name = str(message["test"])
             with _noted(found, name):
@@ -69,13 +70,17 @@ def visit(template: Template, subject: Subject, asked: Sequence[Message], turns_
 def both(visits: Mapping[str, Visit], test: str) -> tuple[list[Message], list[float]]:
     """What both sides said of a test, base first, and the seconds of a call, if it was timed.
 
+    Nothing, where one of them did not come to it.
+
     Raises:
-        RefusedError: one of them could not do it, or did not come to it.
+        RefusedError: one of them could not do it.
     """
     in_order = [visits[side] for side in SIDES]
-    errors = [error for each in in_order for name in ("", test) if (error := each.errors.get(name))]
+    errors = [each.errors[test] for each in in_order if test in each.errors]
     if errors:
         raise RefusedError(errors)
+    if not all(test in each.ready for each in in_order):
+        return [], []
     seconds = [each.seconds[test] for each in in_order if test in each.seconds]
     return [each.ready[test] for each in in_order], seconds
 

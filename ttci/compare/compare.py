@@ -123,6 +123,7 @@ class Comparing:
     def _subject(self, checkout: Checkout, job: Job, source: str, python: str) -> Subject:
         head, sides = self._checkouts.manifest, self._checkouts
         opening = {
+            "do": "open",
             "manifest": str(head.path.resolve()),
             "root": str(sides.root),
             "checkout": str(checkout.root),

@@ -36,9 +36,8 @@ class PairTurns:
 
     def open(self, sides: Sequence[Side]) -> bool:
         """Import the models; whether both sides could."""
-        openings = [{"do": "open", **subject.opening} for subject in self.subjects]
         try:
-            answers = ask_each(sides, openings)
+            answers = ask_each(sides, [subject.opening for subject in self.subjects])
         except RefusedError as refused:
             self.refuse(refused)
             return False

@@ -8,7 +8,7 @@ varies most, the process; see `ttci.compare.intervals`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from random import Random
 
@@ -103,31 +103,39 @@ class Turns:
         """Let each side's process measure all that is unsure while there is no other."""
         if pair.tests is None:
             told = self._visits(pair, [])
-            errors = [told[side].errors[""] for side in SIDES if told[side].errors]
-            if errors:
-                pair.refuse(RefusedError(errors))
-                return
-            pair.know([told[side].declared for side in SIDES])
+            if told:
+                pair.know([told[side].declared for side in SIDES])
         tests = pair.open_tests
         visits = self._visits(pair, [preparing(test) for test in tests]) if tests else {}
         self._turned_s += sum(visit.turned_s for visit in visits.values())
-        for test in tests:
-            try:
-                ready, seconds = both(visits, test.identity.test)
-            except RefusedError as refused:
-                pair.refuse_test(test, refused)
-                continue
-            pair.take_up(test, ready, self._same)
-            if test.is_open:
-                test.add(*seconds)
-                test.look(self._same)
+        for test in tests if visits else ():
+            self._take_up(pair, test, visits)
 
     def _visits(self, pair: PairTurns, asked: Sequence[Message]) -> dict[str, Visit]:
+        """By side; nothing where one could not even begin, of which the pair is told."""
         with self._templates.of(pair.subjects) as templates:
-            return {
+            visits = {
                 SIDES[index]: visit(templates[index], pair.subjects[index], asked, self._turns_s / 2)
                 for index in self._random.sample((0, 1), 2)
             }
+        errors = [visits[side].errors[""] for side in SIDES if "" in visits[side].errors]
+        if errors:
+            pair.refuse(RefusedError(errors))
+            return {}
+        return visits
+
+    def _take_up(self, pair: PairTurns, test: TestTurns, visits: Mapping[str, Visit]) -> None:
+        """Count what both sides' processes found of a test, if they came to it."""
+        try:
+            ready, seconds = both(visits, test.identity.test)
+        except RefusedError as refused:
+            pair.refuse_test(test, refused)
+            return
+        if ready:
+            pair.take_up(test, ready, self._same)
+        if ready and test.is_open:
+            test.add(*seconds)
+            test.look(self._same)
 
     def _measure_open(self, pair: PairTurns, sides: Sequence[Side]) -> None:
         for test in pair.open_tests:

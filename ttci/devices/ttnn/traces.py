@@ -151,12 +151,12 @@ class FollowedTraces:
         return self._ttnn.MeshTraceId(next(self._ids))
 
     def _end(self, mesh_device: Any, trace_id: Any, **_: Any) -> None:
-        if not self._is_active(mesh_device):
+        trace = self.capturing
+        if trace is None or trace.mesh.id() != mesh_device.id():
             raise GoldenError("ttnn.end_trace_capture: no trace is being captured on that mesh")
-        trace, self.capturing = self.capturing, None
-        if trace is not None:
-            trace.known_at_end = self._numbers.ids()
-            self._traces[str(trace_id)] = trace
+        self.capturing = None
+        trace.known_at_end = self._numbers.ids()
+        self._traces[str(trace_id)] = trace
 
     def _execute(self, mesh_device: Any, trace_id: Any, **_: Any) -> None:
         if self.capturing is not None:
